@@ -1,0 +1,23 @@
+"""The kVAE algorithm on torch: it knows arrays, networks and files, no HTTP, queue or database."""
+
+from api_schemas.training import TrainingConfig
+from trainer.checkpoint import checkpoint_bytes, restore
+from trainer.errors import DamagedState, InvalidConfig, InvalidPoints, TrainerError
+from trainer.loop import Report, train
+from trainer.mixture import Mixture, Samples
+from trainer.state import TrainingState
+
+__all__ = [
+    "DamagedState",
+    "InvalidConfig",
+    "InvalidPoints",
+    "Mixture",
+    "Report",
+    "Samples",
+    "TrainerError",
+    "TrainingConfig",
+    "TrainingState",
+    "checkpoint_bytes",
+    "restore",
+    "train",
+]

@@ -1,0 +1,31 @@
+"""Where a run computes, and with how many threads."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+# Below this much arithmetic a step, handing work to a second thread costs more than it saves.
+FLOPS_WORTH_A_THREAD = 2e8
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """The named device, else CUDA when there is one, else the CPU."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def sound_threads(flops_a_step: float) -> int:
+    """CPU threads for steps of this size: one for small networks, never more than the cores."""
+    return max(1, min(os.cpu_count() or 1, int(flops_a_step / FLOPS_WORTH_A_THREAD)))
+
+
+@contextmanager
+def cpu_threads(n: int) -> Iterator[None]:
+    """Run the body with ``n`` intra-op threads, then restore the former number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

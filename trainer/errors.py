@@ -1,0 +1,17 @@
+"""What the trainer refuses."""
+
+
+class TrainerError(Exception):
+    """Base of the trainer's own errors; the message is one line for the person who asked."""
+
+
+class InvalidPoints(TrainerError):
+    """The points can't be trained on or assigned: wrong shape, type or values."""
+
+
+class InvalidConfig(TrainerError):
+    """The configuration does not fit the points."""
+
+
+class DamagedState(TrainerError):
+    """A saved model or checkpoint is incomplete or of another kind."""

@@ -1,0 +1,173 @@
+"""The finished model: K generators, a density estimator and their mixture weights."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.architecture import Architecture
+from trainer.errors import InvalidPoints
+from trainer.estimators import DensityEstimator, new_estimator
+from trainer.partition import mixture_weights
+from trainer.points import Points, Scaling, check_points, chunks
+from trainer.random import random_stream
+from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
+from trainer.state import TrainingState
+from trainer.vae import VAEStack
+
+SAMPLE_CHUNK_VALUES = 1 << 22
+
+
+class Samples(NamedTuple):
+    """Generated points, (n, *point_shape), and the component that made each, (n,)."""
+
+    points: NDArray[np.float32]
+    components: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """P_model = sum_j alpha_j P_gj. Points go in and come out in the data's own units."""
+
+    architecture: Architecture
+    point_shape: tuple[int, ...]
+    scaling: Scaling
+    generators: VAEStack
+    estimator: DensityEstimator
+    alpha: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, state: TrainingState) -> "Mixture":
+        """The mixture that a run has come to; alpha by counting its partition."""
+        alpha = mixture_weights(state.partition, state.config.components)
+        return cls(
+            architecture=state.architecture,
+            point_shape=state.point_shape,
+            scaling=state.scaling,
+            generators=state.generators.eval(),
+            estimator=state.estimator.eval(),
+            alpha=alpha.cpu().numpy(),
+        )
+
+    @property
+    def components(self) -> int:
+        return len(self.alpha)
+
+    @property
+    def device(self) -> torch.device:
+        return self.estimator.offset.device
+
+    def log_densities(self, points: Points) -> NDArray[np.float32]:
+        """log dP_gj / dP_d at each point up to a constant a component: (N, *shape) -> (N, K).
+
+        With a classifier P_d is stood for by the mixture itself. Raises InvalidPoints.
+        """
+        scores = self._scores(points)
+        if self.architecture.estimator == "classifier":
+            scores = scores - (scores + self._log_alpha()).logsumexp(1, keepdim=True)
+        return scores.cpu().numpy()
+
+    def assign(self, points: Points) -> NDArray[np.int64]:
+        """The component of highest log density: (N, *shape) -> (N,). Raises InvalidPoints."""
+        return self._scores(points).argmax(1).cpu().numpy()
+
+    def posterior(self, points: Points) -> NDArray[np.float32]:
+        """P(component | point) with alpha as the prior: (N, *shape) -> (N, K), rows sum to 1."""
+        return (self._scores(points) + self._log_alpha()).softmax(1).cpu().numpy()
+
+    def sample(self, n: int, component: int | None = None, seed: int = 0) -> Samples:
+        """``n`` points from one component, or from the alpha-weighted mixture when none is named.
+
+        The same seed gives the same samples. Raises IndexError for a component that is not there.
+        """
+        if component is None:
+            rng = random_stream("cpu", seed, "mixture")
+            chosen = torch.from_numpy(self.alpha).multinomial(n, replacement=True, generator=rng)
+            components = chosen.numpy()
+        elif 0 <= component < self.components:
+            components = np.full(n, component)
+        else:
+            raise IndexError(f"component {component} of {self.components}")
+        points = np.empty((n, *self.point_shape), np.float32)
+        for j in np.unique(components).tolist():
+            where = np.flatnonzero(components == j)
+            points[where] = self._sample_component(j, len(where), seed)
+        return Samples(points, components)
+
+    def to_bytes(self) -> bytes:
+        """The whole model as one safetensors file whose header holds the JSON description."""
+        tensors = {
+            **prefixed("generators", self.generators.state_dict()),
+            **prefixed("estimator", self.estimator.state_dict()),
+            "scaling.shift": torch.from_numpy(self.scaling.shift),
+            "scaling.scale": torch.from_numpy(self.scaling.scale),
+            "alpha": torch.from_numpy(self.alpha),
+        }
+        return pack(tensors, "mixture", self.describe())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, device: torch.device | None = None) -> "Mixture":
+        """Inverse of `to_bytes`. Raises DamagedState."""
+        tensors, spec = unpack(data, "mixture")
+        device = device or torch.device("cpu")
+        parts = grouped(tensors)
+        architecture = Architecture.from_json(spec["architecture"])
+        alpha = tensors["alpha"].numpy()
+        rng = torch.Generator(device)
+        generators = VAEStack(len(alpha), architecture, rng)
+        generators.load_state_dict(parts["generators"])
+        estimator = new_estimator(len(alpha), architecture, rng)
+        estimator.load_state_dict(parts["estimator"])
+        return cls(
+            architecture=architecture,
+            point_shape=tuple(spec["point_shape"]),
+            scaling=Scaling(tensors["scaling.shift"].numpy(), tensors["scaling.scale"].numpy()),
+            generators=generators.eval(),
+            estimator=estimator.eval(),
+            alpha=alpha,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The JSON that, with the tensors, is the model."""
+        return {
+            "architecture": asdict(self.architecture),
+            "point_shape": list(self.point_shape),
+            "alpha": self.alpha.tolist(),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write mixture.safetensors, all that `load` needs, and mixture.json, for people."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "mixture.safetensors", self.to_bytes())
+        text = json.dumps(self.describe(), indent=2) + "\n"
+        write_atomically(folder / "mixture.json", text.encode())
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device | None = None) -> "Mixture":
+        """Inverse of `save`. Raises DamagedState or OSError."""
+        return cls.from_bytes((folder / "mixture.safetensors").read_bytes(), device)
+
+    def _scores(self, points: Points) -> Tensor:
+        if points.shape[1:] != self.point_shape:
+            raise InvalidPoints(
+                f"points have shape {points.shape[1:]} each; the model was trained on "
+                f"{self.point_shape}"
+            )
+        check_points(points)
+        x = (self.scaling.apply(points[part], self.device) for part in chunks(points))
+        return torch.cat([self.estimator.scores(part) for part in x])
+
+    def _log_alpha(self) -> Tensor:
+        return torch.from_numpy(self.alpha).log().to(self.device, torch.float32)
+
+    def _sample_component(self, component: int, n: int, seed: int) -> NDArray[np.float32]:
+        rng = random_stream(self.device, seed, "component", component)
+        generator = self.generators.select([component])
+        rows = max(1, SAMPLE_CHUNK_VALUES // self.architecture.dimensions)
+        parts = [generator.sample(min(rows, n - at), rng)[0] for at in range(0, n, rows)]
+        return self.scaling.undo(torch.cat(parts), self.point_shape)

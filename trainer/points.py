@@ -1,0 +1,114 @@
+"""Points as the trainer takes them: numpy arrays (N, D), (N, H, W) or (N, C, H, W)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.errors import InvalidPoints
+
+Points = NDArray[np.generic]
+
+CHUNK_VALUES = 1 << 22
+MAX_DIMENSIONS = 1 << 20
+
+
+def chunks(points: Points) -> Iterator[slice]:
+    """Slices over the rows that hold a bounded number of values each."""
+    rows = max(1, CHUNK_VALUES // max(1, prod(points.shape[1:])))
+    return (slice(at, at + rows) for at in range(0, len(points), rows))
+
+
+def check_shape(shape: tuple[int, ...], kind: str = "f") -> None:
+    """Raise InvalidPoints unless an array of this shape and dtype kind can hold points."""
+    if kind not in "buif":
+        raise InvalidPoints(f"points must be numbers, not dtype kind {kind!r}")
+    if len(shape) not in (2, 3, 4):
+        raise InvalidPoints(
+            "points must have shape (N, D) for rows, (N, H, W) or (N, C, H, W) for images, "
+            f"not {shape}"
+        )
+    if shape[0] == 0:
+        raise InvalidPoints("there are no points: the first axis has length 0")
+    if not 0 < prod(shape[1:]) <= MAX_DIMENSIONS:
+        raise InvalidPoints(
+            f"a point must have 1 to {MAX_DIMENSIONS:,} values; here it has shape {shape[1:]}"
+        )
+    if len(shape) == 4 and shape[1] > 4 and shape[3] in (1, 3, 4):
+        raise InvalidPoints(
+            f"images must be (N, C, H, W), channels first; {shape} looks like channels last"
+        )
+
+
+def check_finite(points: Points, first_row: int = 0) -> None:
+    """Raise InvalidPoints that names the first value that is not finite or not a float32."""
+    limit = np.finfo(np.float32).max
+    for part in chunks(points):
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(np.asarray(points[part], np.float64)) <= limit)
+        if bad.any():
+            row, *at = (int(i) for i in np.argwhere(bad)[0])
+            value = points[part][(row, *at)]
+            column = at[0] if len(at) == 1 else tuple(at)
+            raise InvalidPoints(
+                f"row {first_row + part.start + row}, column {column}: {value} is not a finite number"
+                f" below {limit:.1e}"
+            )
+
+
+def check_points(points: Points) -> None:
+    """Raise InvalidPoints unless the points can be trained on or assigned."""
+    check_shape(points.shape, points.dtype.kind)
+    check_finite(points)
+
+
+def inner_shape(point_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape networks see: (D,) or (C, H, W); a grey image (H, W) gains its channel."""
+    return (1, *point_shape) if len(point_shape) == 2 else point_shape
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The affine map from the data's units to the networks': (x - shift) / scale.
+
+    Tables are standardised a column; images are mapped to [0, 1] by one shift and scale.
+    """
+
+    shift: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, points: Points) -> "Scaling":
+        """Read off the training points, in float64, a chunk at a time."""
+        if points.ndim > 2:
+            low = min(float(points[part].min()) for part in chunks(points))
+            high = max(float(points[part].max()) for part in chunks(points))
+            return cls(np.array([low]), np.array([(high - low) or 1.0]))
+        mean = _mean(points, lambda x: x)
+        std = np.sqrt(_mean(points, lambda x: np.square(x - mean)))
+        constant = std <= 1e-12 * np.maximum(1, np.abs(mean))
+        return cls(mean, np.where(constant, 1.0, std))
+
+    def apply(self, points: Points, device: torch.device) -> Tensor:
+        """Networks' float32 points: (N, *point) -> (N, *inner_shape)."""
+        out = torch.empty((len(points), *inner_shape(points.shape[1:])), device=device)
+        for part in chunks(points):
+            scaled = (np.asarray(points[part], np.float64) - self.shift) / self.scale
+            out[part] = torch.from_numpy(scaled.astype(np.float32)).view_as(out[part])
+        return out
+
+    def undo(self, x: Tensor, point_shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Data units: (n, *inner_shape) -> (n, *point_shape); pixels are kept in their range."""
+        values = x.cpu().double().numpy().reshape(len(x), *point_shape)
+        if len(point_shape) > 1:
+            values = values.clip(0, 1)
+        return (values * self.scale + self.shift).astype(np.float32)
+
+
+def _mean(points: Points, of) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+    total = sum(of(np.asarray(points[part], np.float64)).sum(0) for part in chunks(points))
+    return np.asarray(total / len(points), np.float64)

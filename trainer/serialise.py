@@ -1,0 +1,68 @@
+"""Tensors and JSON as one safetensors file: the only format written, and nothing is unpickled."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from trainer.errors import DamagedState
+
+VERSION = 1
+
+
+def pack(tensors: dict[str, Tensor], kind: str, description: dict[str, Any]) -> bytes:
+    """One safetensors file whose header holds ``kind``, the format's version and the JSON."""
+    header = {"kind": kind, "version": VERSION, "description": description}
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(plain, metadata={"kvae": json.dumps(header, sort_keys=True)})
+
+
+def unpack(data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Inverse of `pack`. Raises DamagedState for torn bytes or another kind of file."""
+    try:
+        tensors = load(data)
+        header = json.loads(_metadata(data)["kvae"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise DamagedState(f"not a whole {kind}: {error}") from error
+    if (header["kind"], header["version"]) != (kind, VERSION):
+        raise DamagedState(f"this is a {header['kind']} of version {header['version']}")
+    return tensors, header["description"]
+
+
+def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, each under ``prefix.name``."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def grouped(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Inverse of `prefixed`, for all prefixes at once; names without a dot are left out."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        prefix, dot, rest = name.partition(".")
+        if dot:
+            groups.setdefault(prefix, {})[rest] = tensor
+    return groups
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write so that ``path`` is at any moment either what it was or all of ``data``."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, dict[str, str]] = json.loads(data[8 : 8 + length])
+    return header.get("__metadata__", {})

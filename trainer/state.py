@@ -1,0 +1,70 @@
+"""Everything a run has come to: what a checkpoint holds and each iteration takes and returns."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from api_schemas.training import TrainingConfig
+from trainer.architecture import Architecture, choose_architecture
+from trainer.errors import InvalidConfig
+from trainer.estimators import DensityEstimator, new_estimator
+from trainer.partition import initial_partition
+from trainer.points import Points, Scaling, check_points, inner_shape
+from trainer.random import random_stream
+from trainer.vae import VAEStack
+
+
+@dataclass
+class TrainingState:
+    """Position in the outer loop. Random streams derive from (seed, iteration): none is stored."""
+
+    config: TrainingConfig
+    architecture: Architecture
+    point_shape: tuple[int, ...]
+    scaling: Scaling
+    generators: VAEStack
+    optimiser: torch.optim.Adam
+    estimator: DensityEstimator
+    partition: Tensor  # (N,) of 0..K-1, or EVERYWHERE before the first assignment
+    iteration: int = 0  # iterations completed
+
+
+def new_optimiser(generators: VAEStack, config: TrainingConfig) -> torch.optim.Adam:
+    """The paper's Adam over the whole stack (beta1 0.5)."""
+    return torch.optim.Adam(
+        generators.parameters(), lr=config.learning_rate, betas=(0.5, 0.999), fused=True
+    )
+
+
+def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:
+    """Line 1 of Algorithm 1.
+
+    Raises InvalidPoints or InvalidConfig when the points or the configuration can't be trained.
+    """
+    check_points(points)
+    if config.components > len(points):
+        raise InvalidConfig(
+            f"{config.components} components need at least as many points; there are {len(points)}"
+        )
+    point_shape = points.shape[1:]
+    if config.generator == "conv" and len(point_shape) == 1:
+        raise InvalidConfig("generator 'conv' needs images; these points are rows of numbers")
+    if config.likelihood == "bernoulli" and len(point_shape) == 1:
+        raise InvalidConfig("likelihood 'bernoulli' needs images; these points are rows of numbers")
+    architecture = choose_architecture(inner_shape(point_shape), config)
+    scaling = Scaling.fit(points)
+    k, seed = config.components, config.seed
+    generators = VAEStack(k, architecture, random_stream(device, seed, "generators"))
+    return TrainingState(
+        config=config,
+        architecture=architecture,
+        point_shape=point_shape,
+        scaling=scaling,
+        generators=generators,
+        optimiser=new_optimiser(generators, config),
+        estimator=new_estimator(k, architecture, random_stream(device, seed, "estimator")),
+        partition=initial_partition(
+            scaling.apply(points, device), k, config.initial_partition, seed
+        ),
+    )
