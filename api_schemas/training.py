@@ -50,7 +50,7 @@ class TrainingOptions(BaseModel):
     estimator_epochs: float | None = Field(
         None, gt=0, le=10_000, description="epochs of the estimator in each iteration"
     )
-    batch_size: int = Field(128, ge=1, le=65_536, description="points a component and step")
+    batch_size: int = Field(64, ge=1, le=65_536, description="points a component and step")
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Adam's step size at the start")
     anneal: bool = Field(True, description="let the step size fall linearly over the iterations")
 

@@ -3,12 +3,13 @@
 from api_schemas.training import TrainingConfig
 from trainer.checkpoint import checkpoint_bytes, restore
 from trainer.errors import DamagedState, InvalidConfig, InvalidPoints, TrainerError
-from trainer.loop import Report, train
+from trainer.loop import Fit, Report, train
 from trainer.mixture import Mixture, Samples
 from trainer.state import TrainingState
 
 __all__ = [
     "DamagedState",
+    "Fit",
     "InvalidConfig",
     "InvalidPoints",
     "Mixture",

@@ -53,7 +53,7 @@ def choose_architecture(shape: tuple[int, ...], options: TrainingOptions) -> Arc
         shape=shape,
         generator=generator,
         likelihood=likelihood,
-        hidden=options.hidden or (50 if dimensions <= 16 else 128),
+        hidden=options.hidden or (50 if dimensions <= 16 else 64 if dimensions <= 256 else 128),
         latent=options.latent or min(dimensions, 8),
         estimator=options.estimator,
     )

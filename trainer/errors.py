@@ -10,7 +10,11 @@ class InvalidPoints(TrainerError):
 
 
 class InvalidConfig(TrainerError):
-    """The configuration does not fit the points."""
+    """The configuration does not fit the points; ``param`` is the field that is wrong."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class DamagedState(TrainerError):

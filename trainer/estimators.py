@@ -62,7 +62,7 @@ class DensityEstimator(nn.Module, ABC):
 
     def _raw_in_chunks(self, x: Tensor) -> Tensor:
         rows = max(1, CHUNK_VALUES // max(1, x[:1].numel() * self.components))
-        return torch.cat([self.raw_scores(part) for part in x.split(rows)])
+        return torch.cat([self.raw_scores(part) for part in torch.split(x, rows)])
 
 
 class Classifier(DensityEstimator):
@@ -98,7 +98,7 @@ class Discriminators(DensityEstimator):
         super().__init__(k, k, 1, architecture, rng)
 
     def loss(self, fake: Tensor, real: Tensor) -> Tensor:
-        logits = self.network(torch.cat([fake, real.expand_as(fake)], 1))
+        logits: Tensor = self.network(torch.cat([fake, real.expand_as(fake)], 1))
         is_real = torch.zeros_like(logits)
         is_real[:, fake.shape[1] :] = 1
         # a sum over components: each keeps the gradient it would have alone
@@ -106,7 +106,9 @@ class Discriminators(DensityEstimator):
         return loss.mean((1, 2)).sum()
 
     def raw_scores(self, x: Tensor) -> Tensor:
-        logits = self.network(x.expand(self.components, *x.shape))  # (K, N, 1): log D / (1 - D)
+        logits: Tensor = self.network(
+            x.expand(self.components, *x.shape)
+        )  # (K, N, 1): log D / (1 - D)
         return -logits[..., 0].T
 
     def normaliser(self, raw: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
 """Algorithm 1 of Locatello et al. (2018): K generative models compete for the training points."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from time import perf_counter
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
@@ -18,6 +21,13 @@ from trainer.random import derived_seed, random_stream
 from trainer.state import TrainingState, initial_state
 
 PRETRAINING_STEPS, STEPS, ESTIMATOR_STEPS = 2000, 400, 500
+
+
+class Fit(NamedTuple):
+    """A finished run: the model, and the component of every training point, (N,)."""
+
+    mixture: Mixture
+    partition: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ def train(
     resume: TrainingState | None = None,
     on_step: OnStep = lambda fraction: None,
     on_iteration: OnIteration = lambda state, report: None,
-) -> Mixture:
+) -> Fit:
     """Train K generators on points (N, D), (N, H, W) or (N, C, H, W) and return their mixture.
 
     ``on_step`` gets the share of the whole run that is done, ``on_iteration`` the state to
@@ -62,7 +72,17 @@ def train(
         while state.iteration < config.iterations:
             report = iterate(state, x, steps)
             on_iteration(state, report)
-    return Mixture.of(state)
+        return finish(state, points)
+
+
+def finish(state: TrainingState, points: Points) -> Fit:
+    """The last act is an assignment by the finished model; alpha counts it."""
+    k = state.config.components
+    alpha = mixture_weights(state.partition, k).cpu().numpy()
+    mixture = Mixture.of(state, alpha)
+    partition = mixture.assign(points)
+    sizes = np.bincount(partition, minlength=k)
+    return Fit(replace(mixture, alpha=sizes / len(partition)), partition)
 
 
 def iterate(state: TrainingState, x: Tensor, steps: "StepCounter") -> Report:

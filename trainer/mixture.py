@@ -13,7 +13,6 @@ from torch import Tensor
 from trainer.architecture import Architecture
 from trainer.errors import InvalidPoints
 from trainer.estimators import DensityEstimator, new_estimator
-from trainer.partition import mixture_weights
 from trainer.points import Points, Scaling, check_points, chunks
 from trainer.random import random_stream
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
@@ -42,16 +41,15 @@ class Mixture:
     alpha: NDArray[np.float64]
 
     @classmethod
-    def of(cls, state: TrainingState) -> "Mixture":
-        """The mixture that a run has come to; alpha by counting its partition."""
-        alpha = mixture_weights(state.partition, state.config.components)
+    def of(cls, state: TrainingState, alpha: NDArray[np.float64]) -> "Mixture":
+        """The mixture that a run has come to."""
         return cls(
             architecture=state.architecture,
             point_shape=state.point_shape,
             scaling=state.scaling,
             generators=state.generators.eval(),
             estimator=state.estimator.eval(),
-            alpha=alpha.cpu().numpy(),
+            alpha=alpha,
         )
 
     @property

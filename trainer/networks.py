@@ -17,7 +17,9 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 
 def _uniform(rng: Generator, fan_in: int, *shape: int) -> nn.Parameter:
     bound = fan_in**-0.5
-    return nn.Parameter(torch.empty(shape, device=rng.device).uniform_(-bound, bound, generator=rng))
+    return nn.Parameter(
+        torch.empty(shape, device=rng.device).uniform_(-bound, bound, generator=rng)
+    )
 
 
 class StackedLinear(nn.Module):
@@ -53,7 +55,12 @@ class StackedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.conv2d(
-            _as_groups(x), self.weight.flatten(0, 1), self.bias.flatten(), STRIDE, PADDING, groups=len(x)
+            _as_groups(x),
+            self.weight.flatten(0, 1),
+            self.bias.flatten(),
+            STRIDE,
+            PADDING,
+            groups=len(x),
         )
         return _as_stack(y, len(x))
 
@@ -158,4 +165,6 @@ def _as_groups(x: Tensor) -> Tensor:
 
 
 def _as_stack(x: Tensor, k: int) -> Tensor:
-    return x.unflatten(1, (k, -1)).transpose(0, 1)  # (B, K * C, H, W) -> (K, B, C, H, W)
+    return x.view(len(x), k, -1, *x.shape[2:]).transpose(
+        0, 1
+    )  # (B, K * C, H, W) -> (K, B, C, H, W)

@@ -1,6 +1,6 @@
 """Points as the trainer takes them: numpy arrays (N, D), (N, H, W) or (N, C, H, W)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -55,8 +55,8 @@ def check_finite(points: Points, first_row: int = 0) -> None:
             value = points[part][(row, *at)]
             column = at[0] if len(at) == 1 else tuple(at)
             raise InvalidPoints(
-                f"row {first_row + part.start + row}, column {column}: {value} is not a finite number"
-                f" below {limit:.1e}"
+                f"row {first_row + part.start + row}, column {column}: "
+                f"{value} is not a finite number below {limit:.1e}"
             )
 
 
@@ -109,6 +109,8 @@ class Scaling:
         return (values * self.scale + self.shift).astype(np.float32)
 
 
-def _mean(points: Points, of) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+def _mean(
+    points: Points, of: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
     total = sum(of(np.asarray(points[part], np.float64)).sum(0) for part in chunks(points))
     return np.asarray(total / len(points), np.float64)

@@ -51,7 +51,9 @@ def grouped(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write so that ``path`` is at any moment either what it was or all of ``data``."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
         try:
             file.write(data)
             file.flush()

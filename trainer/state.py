@@ -37,21 +37,29 @@ def new_optimiser(generators: VAEStack, config: TrainingConfig) -> torch.optim.A
     )
 
 
+def check_config(config: TrainingConfig, shape: tuple[int, ...]) -> None:
+    """Raise InvalidConfig unless points of shape (N, *point_shape) can be trained this way."""
+    if config.components > shape[0]:
+        raise InvalidConfig(
+            "components",
+            f"{config.components} components need at least as many points; there are {shape[0]}",
+        )
+    if len(shape) == 2 and config.generator == "conv":
+        raise InvalidConfig("generator", "'conv' needs images; these points are rows of numbers")
+    if len(shape) == 2 and config.likelihood == "bernoulli":
+        raise InvalidConfig(
+            "likelihood", "'bernoulli' needs images; these points are rows of numbers"
+        )
+
+
 def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:
     """Line 1 of Algorithm 1.
 
     Raises InvalidPoints or InvalidConfig when the points or the configuration can't be trained.
     """
     check_points(points)
-    if config.components > len(points):
-        raise InvalidConfig(
-            f"{config.components} components need at least as many points; there are {len(points)}"
-        )
+    check_config(config, points.shape)
     point_shape = points.shape[1:]
-    if config.generator == "conv" and len(point_shape) == 1:
-        raise InvalidConfig("generator 'conv' needs images; these points are rows of numbers")
-    if config.likelihood == "bernoulli" and len(point_shape) == 1:
-        raise InvalidConfig("likelihood 'bernoulli' needs images; these points are rows of numbers")
     architecture = choose_architecture(inner_shape(point_shape), config)
     scaling = Scaling.fit(points)
     k, seed = config.components, config.seed

@@ -43,10 +43,12 @@ class VAEStack(nn.Module):
 
     def elbo(self, x: Tensor, rng: Generator) -> Tensor:
         """One-sample estimate of each point's ELBO in nats: (K, B, *shape) -> (K, B)."""
-        mean, log_var = self.encoder(x).chunk(2, -1)
+        encoded: Tensor = self.encoder(x)
+        mean, log_var = encoded.chunk(2, -1)
         z = mean + _normal_like(mean, rng) * (0.5 * log_var).exp()
         divergence = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
-        return self._log_likelihood(x.flatten(2), self._decode(z)) - divergence
+        log_likelihood = self._log_likelihood(x.flatten(2), self._decode(z))
+        return log_likelihood - divergence
 
     @torch.no_grad()
     def sample(self, n: int, rng: Generator, noise: bool = True) -> Tensor:
@@ -57,7 +59,7 @@ class VAEStack(nn.Module):
             x = x.sigmoid()  # the mean: a coin flip a pixel is no image
         elif noise:
             x = x + _normal_like(x, rng) * self._log_scale().exp()
-        return x.unflatten(2, self.architecture.shape)
+        return x.view(len(self), n, *self.architecture.shape)
 
     def select(self, components: list[int]) -> "VAEStack":
         """A stack of copies of the named components."""

@@ -1,0 +1,1 @@
+"""The database's history (Alembic); the tables themselves are in service.tables."""

@@ -1,0 +1,67 @@
+"""The FastAPI application: parts are made at start and closed at the end, routes only use them."""
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service import problems
+from service.database import Database
+from service.dependencies import Parts
+from service.inference import Inference
+from service.middleware import BodyLimit, RequestId
+from service.queue import JobQueue, create_celery
+from service.routes import datasets, health, inference, jobs, models
+from service.settings import Settings
+from service.storage import Storage
+from service.sweeper import sweep_until
+
+DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
+training points (Locatello et al., 2018). Upload points, train, assign new ones, sample."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; nothing is opened before it starts."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        logging.basicConfig(level=settings.log_level)
+        parts = open_parts(settings)
+        app.state.parts = parts
+        stop = threading.Event()
+        arguments = (stop, settings, parts.database, parts.queue)
+        sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
+        sweeper.start()
+        yield
+        stop.set()
+        sweeper.join()
+        parts.inference.close()
+        parts.database.close()
+
+    app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
+    for module in (datasets, jobs, models, inference, health):
+        app.include_router(module.router)
+    problems.install(app)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes
+    )
+    app.add_middleware(RequestId)
+    return app
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Connect what routes use. Raises OSError when the storage can't be written."""
+    database = Database(settings.database_url)
+    storage = Storage(settings.storage_path)
+    storage.prepare()
+    return Parts(
+        settings=settings,
+        database=database,
+        storage=storage,
+        queue=JobQueue(create_celery(settings)),
+        inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
+    )

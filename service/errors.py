@@ -1,0 +1,60 @@
+"""Errors that a caller can act on; each becomes one problem+json (RFC 9457)."""
+
+from typing import ClassVar
+
+from api_schemas.common import ProblemError
+
+
+class ServiceError(Exception):
+    """Base: an HTTP status, a title for people and a stable code for programs."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, code: str, detail: str, errors: list[ProblemError] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = errors or []
+
+
+class BadRequest(ServiceError):
+    status, title = 400, "Malformed request"
+
+
+class NotFound(ServiceError):
+    status, title = 404, "Not found"
+
+    @classmethod
+    def of(cls, kind: str, ref: str) -> "NotFound":
+        return cls(f"{kind}_not_found", f"there is no {kind.replace('_', ' ')} {ref!r}")
+
+
+class NotAcceptable(ServiceError):
+    status, title = 406, "Not acceptable"
+
+
+class Conflict(ServiceError):
+    status, title = 409, "Conflict"
+
+
+class TooLarge(ServiceError):
+    status, title = 413, "Content too large"
+
+
+class UnsupportedMediaType(ServiceError):
+    status, title = 415, "Unsupported media type"
+
+
+class InvalidInput(ServiceError):
+    status, title = 422, "Invalid input"
+
+    @classmethod
+    def at(cls, *loc: str | int, msg: str, code: str = "invalid_input") -> "InvalidInput":
+        """Input that is wrong in one place."""
+        where = ".".join(str(part) for part in loc)
+        return cls(code, f"{where}: {msg}", [ProblemError(loc=list(loc), msg=msg)])
+
+
+class Unavailable(ServiceError):
+    status, title = 503, "Unavailable"

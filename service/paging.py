@@ -1,0 +1,41 @@
+"""Lists: pages of at most 100, continued with ``after``."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from api_schemas.common import PAGE_LIMIT, Page
+
+Item = TypeVar("Item", bound=BaseModel)
+
+After = Annotated[str | None, Query(description="id of the last object of the page before")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT)]
+
+
+def newest_first(
+    session: Session,
+    query: Select[Any],
+    key: InstrumentedAttribute[str],
+    after: str | None,
+    limit: int,
+    view: Callable[[Any], Item],
+) -> Page[Item]:
+    """A page of rows, newest first; ids are time-ordered."""
+    if after is not None:
+        query = query.where(key < after)
+    rows = session.scalars(query.order_by(key.desc()).limit(limit + 1)).all()
+    return page_of([view(row) for row in rows[:limit]], len(rows) > limit, lambda item: item.id)
+
+
+def page_of(items: Sequence[Item], has_more: bool, id_of: Callable[[Any], object]) -> Page[Item]:
+    """The items as one page."""
+    return Page(
+        data=list(items),
+        first_id=str(id_of(items[0])) if items else None,
+        last_id=str(id_of(items[-1])) if items else None,
+        has_more=has_more,
+    )

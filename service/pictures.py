@@ -1,0 +1,62 @@
+"""Points as a PNG: images as a grid, rows of numbers as a scatter plot."""
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from trainer.vision import make_grid
+
+MIN_TILE = 56  # pixels; smaller images are enlarged to at least this
+SIDE, MARGIN, RADIUS = 480, 24, 2
+PALETTE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#332288")
+
+
+def picture(points: NDArray[Any], components: NDArray[np.int64]) -> bytes:
+    """(n, H, W), (n, C, H, W) or (n, D) -> PNG; rows are coloured by component."""
+    image = _scatter(points, components) if points.ndim == 2 else _grid(points)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _grid(points: NDArray[Any]) -> Image.Image:
+    images = torch.from_numpy(np.asarray(points, np.float32))
+    if images.ndim == 3:
+        images = images[:, None]
+    low, high = images.min(), images.max()
+    images = (images - low) / (high - low).clamp(min=1e-12)
+    if images.shape[1] not in (1, 3):
+        images = images.mean(1, keepdim=True)
+    zoom = math.ceil(MIN_TILE / max(images.shape[2:]))
+    images = images.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
+    grid = make_grid(images, columns=math.ceil(math.sqrt(len(images))), pad_value=0.5)
+    return Image.fromarray((grid * 255).byte().permute(1, 2, 0).numpy())
+
+
+def _scatter(points: NDArray[Any], components: NDArray[np.int64]) -> Image.Image:
+    plane = _project(np.asarray(points, np.float64))
+    low, span = plane.min(0), np.ptp(plane, axis=0).max() or 1.0
+    places = MARGIN + (plane - low) / span * (SIDE - 2 * MARGIN)
+    image = Image.new("RGB", (SIDE, SIDE), "white")
+    draw = ImageDraw.Draw(image)
+    for (x, y), component in zip(places.tolist(), components.tolist(), strict=True):
+        circle = (x - RADIUS, SIDE - y - RADIUS, x + RADIUS, SIDE - y + RADIUS)
+        draw.ellipse(circle, fill=PALETTE[component % len(PALETTE)])
+    return image
+
+
+def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two columns as they are, one beside its row number, more as two principal components."""
+    if points.shape[1] == 1:
+        return np.column_stack([np.arange(len(points)), points])
+    if points.shape[1] == 2:
+        return points
+    centred = points - points.mean(0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    plane = centred @ axes[:2].T
+    return plane if plane.shape[1] == 2 else np.column_stack([plane, np.zeros(len(plane))])

@@ -1,0 +1,102 @@
+"""Turns every error into one application/problem+json answer (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from api_schemas.common import Problem, ProblemError
+from service.errors import ServiceError
+from trainer.errors import InvalidPoints
+
+MEDIA_TYPE = "application/problem+json"
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Handle the service's own errors, validation's, the framework's and unforeseen ones."""
+    app.exception_handler(ServiceError)(_service_error)
+    app.exception_handler(InvalidPoints)(_invalid_points)
+    app.exception_handler(RequestValidationError)(_validation_error)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(OperationalError)(_database_away)
+    app.exception_handler(Exception)(_unforeseen)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of the problems that a route can answer with."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {
+            "model": Problem,
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: schema},
+        }
+        for status in sorted(statuses)
+    }
+
+
+def _service_error(request: Request, error: ServiceError) -> Response:
+    return _answer(request, error.status, error.title, error.code, error.detail, error.errors)
+
+
+def _invalid_points(request: Request, error: Exception) -> Response:
+    where = [ProblemError(loc=["body", "points"], msg=str(error))]
+    return _answer(request, 422, "Invalid input", "invalid_points", str(error), where)
+
+
+def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    errors = [ProblemError(loc=list(e["loc"]), msg=e["msg"]) for e in error.errors()]
+    detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors[:3])
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return _answer(request, 400, "Malformed request", "malformed_json", detail, errors)
+    return _answer(request, 422, "Invalid input", "invalid_input", detail, errors)
+
+
+def _http_error(request: Request, error: HTTPException) -> Response:
+    if isinstance(error.__cause__, ServiceError):  # raised while the framework read the body
+        return _service_error(request, error.__cause__)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    detail = str(error.detail)
+    if detail == phrase:  # the router's own words, as for a path or method that is not there
+        detail = f"{request.method} {request.url.path}: {phrase.lower()}"
+    answer = _answer(request, error.status_code, phrase, code, detail)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    log.exception("the database failed", exc_info=error)
+    detail = "the database can't be reached just now"
+    return _answer(request, 503, "Unavailable", "database_unavailable", detail)
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    log.exception("unforeseen error", exc_info=error)
+    detail = "something went wrong here; the log has it under this request_id"
+    return _answer(request, 500, "Internal error", "internal_error", detail)
+
+
+def _answer(
+    request: Request,
+    status: int,
+    title: str,
+    code: str,
+    detail: str,
+    errors: list[ProblemError] | None = None,
+) -> Response:
+    problem = Problem(
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.state.request_id,
+        errors=errors or [],
+    )
+    return Response(problem.model_dump_json(), status, media_type=MEDIA_TYPE)

@@ -1,0 +1,56 @@
+"""Messages to the workers. They may be lost or doubled: the database says what is to be done."""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from service.settings import Settings
+
+TRAIN_TASK = "kvae.train"
+QUEUE = "kvae"
+ANSWER_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Celery's configuration, the same for senders and workers."""
+    celery = Celery("kvae", broker=settings.broker_url)
+    celery.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        worker_max_tasks_per_child=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 10},
+    )
+    return celery
+
+
+class JobQueue:
+    """Sends jobs' ids to the workers."""
+
+    def __init__(self, celery: Celery) -> None:
+        self.celery = celery
+
+    def send(self, job_id: str) -> None:
+        """Tell a worker of a queued job; if the broker is away, the sweeper will do it later."""
+        try:
+            self.celery.send_task(TRAIN_TASK, [job_id])
+        except (OperationalError, OSError) as error:
+            log.warning("job %s is queued but not sent: %s", job_id, error)
+
+    def is_empty(self) -> bool:
+        """True when no message waits. Raises OperationalError when the broker is away."""
+        with self.celery.connection_for_read() as connection, connection.channel() as channel:
+            return not channel.queue_declare(QUEUE, durable=True).message_count
+
+    def has_worker(self) -> bool:
+        """True when a worker answers, also one that is busy. Raises as `is_empty`."""
+        replies = self.celery.control.broadcast("ping", reply=True, timeout=ANSWER_SECONDS, limit=1)
+        return bool(replies)

@@ -1,0 +1,63 @@
+"""/datasets"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy import select
+
+from api_schemas.common import Page
+from api_schemas.datasets import Dataset
+from service import datasets, uploads
+from service.dependencies import PartsDep
+from service.paging import After, Limit, newest_first
+from service.problems import responses
+from service.tables import DatasetRow
+
+router = APIRouter(prefix="/datasets", tags=["data sets"])
+
+
+async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:
+    async for form in uploads.receive(request, parts.storage):
+        yield form
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        200: {"model": Dataset, "description": "The same bytes were uploaded before"},
+        **responses(400, 413, 415, 422, 503),
+    },
+    openapi_extra=uploads.OPENAPI_FILE_BODY,
+)
+def upload_dataset(
+    parts: PartsDep,
+    form: Annotated[uploads.Form, Depends(received_file)],
+    response: Response,
+    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+) -> Dataset:
+    """Upload points as CSV, NPY or Parquet, as the raw body or as `file` of a form."""
+    name = name or form.fields.get("name")
+    with (
+        datasets.drafted(parts.storage, form.upload, name) as draft,
+        parts.database.write() as session,
+    ):
+        row, is_new = datasets.add(session, parts.storage, draft)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/datasets/{row.id}"
+    return datasets.view(row)
+
+
+@router.get("", responses=responses(422, 503))
+def list_datasets(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Dataset]:
+    """Data sets, newest first."""
+    with parts.database.read() as session:
+        return newest_first(session, select(DatasetRow), DatasetRow.id, after, limit, datasets.view)
+
+
+@router.get("/{dataset_id}", responses=responses(404, 422, 503))
+def get_dataset(parts: PartsDep, dataset_id: str) -> Dataset:
+    """One data set: its shape, columns and warnings."""
+    with parts.database.read() as session:
+        return datasets.view(datasets.get(session, dataset_id))

@@ -1,0 +1,70 @@
+"""/healthz and /readyz"""
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from service.dependencies import PartsDep
+from service.tables import JobRow
+
+router = APIRouter(tags=["health"])
+log = logging.getLogger(__name__)
+
+State = Literal["ok", "failed"]
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether each thing that a job needs can be reached."""
+
+    status: State
+    checks: dict[str, State]
+
+
+@router.get("/healthz")
+def healthz() -> Health:
+    """Alive."""
+    return Health()
+
+
+@router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready"}})
+def readyz(parts: PartsDep, response: Response) -> Readiness:
+    """Database, storage and broker are reachable and a worker answers."""
+    checks: dict[str, Callable[[], bool]] = {
+        "database": lambda: _reads(parts),
+        "storage": lambda: _writes(parts),
+        "worker": parts.queue.has_worker,
+        "broker": lambda: parts.queue.is_empty() in (True, False),
+    }
+    found = {name: _state(name, check) for name, check in checks.items()}
+    ready = all(state == "ok" for state in found.values())
+    response.status_code = 200 if ready else 503
+    return Readiness(status="ok" if ready else "failed", checks=found)
+
+
+def _state(name: str, check: Callable[[], bool]) -> State:
+    try:
+        return "ok" if check() else "failed"
+    except Exception as error:  # whatever is wrong with it, it is not ready
+        log.warning("not ready: %s: %s", name, error)
+        return "failed"
+
+
+def _reads(parts: PartsDep) -> bool:
+    with parts.database.read() as session:
+        session.scalars(select(JobRow.id).limit(1)).first()
+    return True
+
+
+def _writes(parts: PartsDep) -> bool:
+    with parts.storage.scratch() as path:
+        return path.write_bytes(b"ready") == 5

@@ -1,0 +1,32 @@
+"""All settings of API and worker, read from the environment (KVAE_...) or a .env file."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Defaults suit one machine; see .env.example for a deployment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KVAE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    database_url: str = "sqlite:///kvae.db"
+    broker_url: str = "redis://127.0.0.1:6379/0"
+    storage_path: Path = Field(Path("blobs"), description="folder of data sets and checkpoints")
+    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload")
+    max_json_bytes: int = Field(32 << 20, gt=0, description="largest JSON body")
+    model_cache_bytes: int = Field(
+        1 << 30, gt=0, description="weights kept loaded by an API process"
+    )
+    inference_threads: int = Field(2, gt=0, description="assign and sample calls run at once")
+    lease_seconds: float = Field(15, gt=0, description="silence after which a worker is given up")
+    sweep_seconds: float = Field(2, gt=0, description="pause between looks for abandoned jobs")
+    max_losses: int = Field(3, gt=0, description="lost workers after which a job fails")
+    device: str | None = Field(None, description="torch device of the worker; CUDA if there is one")
+    threads: int | None = Field(
+        None, gt=0, description="CPU threads of the worker; by size of work"
+    )
+    log_level: str = "INFO"

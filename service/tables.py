@@ -1,0 +1,176 @@
+"""The database. It is the truth: what is not here has not happened."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC, also on SQLite, which forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+Id = String(40)
+Sha256 = String(64)
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class DatasetRow(Base):
+    """An upload, checked; its points lie in storage as NPY under their own hash."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("sha256"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    name: Mapped[str] = mapped_column(String(200))
+    format: Mapped[str] = mapped_column(String(20))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(Sha256)
+    points_sha256: Mapped[str] = mapped_column(Sha256)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    shape: Mapped[list[int]] = mapped_column(JSON)
+    dtype: Mapped[str] = mapped_column(String(20))
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    warnings: Mapped[list[str]] = mapped_column(JSON)
+
+
+class JobRow(Base):
+    """A training run. ``status`` is changed by service.jobs alone.
+
+    ``attempt`` counts claims and is the fencing token: what a worker writes is refused once
+    another has claimed the job.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "status", "lease_expires_at"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    enqueued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    name: Mapped[str] = mapped_column(String(200))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
+    status: Mapped[str] = mapped_column(String(20), default="queued")
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    iteration: Mapped[int] = mapped_column(default=0)
+    fraction: Mapped[float] = mapped_column(default=0.0)
+    eta_seconds: Mapped[float | None] = mapped_column()
+    checkpoint_sha256: Mapped[str | None] = mapped_column(Sha256)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+    dataset: Mapped[DatasetRow] = relationship()
+    model: Mapped["ModelRow | None"] = relationship(back_populates="job")
+
+
+class EventRow(Base):
+    """One line of a job's log."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    level: Mapped[str] = mapped_column(String(10))
+    type: Mapped[str] = mapped_column(String(10))
+    message: Mapped[str] = mapped_column(String(1000))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class ModelRow(Base):
+    """The immutable result of a succeeded job; weights and assignments are in their own tables."""
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("job_id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    name: Mapped[str] = mapped_column(String(200))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    weights_bytes: Mapped[int] = mapped_column(BigInteger)
+    shape: Mapped[list[int]] = mapped_column(JSON)
+    columns: Mapped[list[str]] = mapped_column(JSON)
+    alpha: Mapped[list[float]] = mapped_column(JSON)
+    sizes: Mapped[list[int]] = mapped_column(JSON)
+    metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
+    code_version: Mapped[str] = mapped_column(String(40))
+
+    job: Mapped[JobRow] = relationship(back_populates="model")
+    aliases: Mapped[list["AliasRow"]] = relationship(order_by="AliasRow.name")
+
+
+class WeightChunkRow(Base):
+    """A bounded piece of a model's safetensors bytes."""
+
+    __tablename__ = "model_weights"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AssignmentChunkRow(Base):
+    """Components of a run of training points, two bytes each (little-endian uint16)."""
+
+    __tablename__ = "assignments"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    components: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AliasRow(Base):
+    """A movable name for a model."""
+
+    __tablename__ = "aliases"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.id"), index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)

@@ -1,0 +1,86 @@
+"""Keeps a worker's claim alive while it trains, and tells the training when to stop."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import jobs
+from service.database import Database
+
+log = logging.getLogger(__name__)
+
+MAX_PAUSE = 1.0  # seconds; bounds how long a cancel goes unseen
+BEATS_A_LEASE = 5
+
+
+class CancelRequested(Exception):
+    """The job is to be cancelled."""
+
+
+class Heartbeat:
+    """Renews a lease in a thread of its own. Use as a context manager around the work.
+
+    `step` is the training's callback: it raises CancelRequested or LeaseLost once it is time to
+    stop, and passes progress on. A database that is away is tried again until the lease runs out.
+    """
+
+    def __init__(self, database: Database, claim: jobs.Claim, lease_seconds: float) -> None:
+        self._database = database
+        self._claim = claim
+        self._lease_seconds = lease_seconds
+        self._pause = min(MAX_PAUSE, lease_seconds / BEATS_A_LEASE)
+        self._started = time.monotonic()
+        self._first_fraction: float | None = None
+        self._fraction = 0.0
+        self._stop_with: Exception | None = None
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def step(self, fraction: float) -> None:
+        """Note the share of the run that is done; raise if the run is to stop."""
+        if self._first_fraction is None:
+            self._first_fraction = fraction
+        self._fraction = fraction
+        if self._stop_with:
+            raise self._stop_with
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        renewed = time.monotonic()
+        while not self._end.wait(self._pause):
+            try:
+                with self._database.write() as session:
+                    if jobs.renew(
+                        session, self._claim, self._lease_seconds, self._fraction, self._eta()
+                    ):
+                        self._stop_with = CancelRequested()
+                renewed = time.monotonic()
+            except jobs.LeaseLost as lost:
+                self._stop_with = lost
+            except SQLAlchemyError as error:
+                log.warning("job %s: heartbeat failed: %s", self._claim.job_id, error)
+                if time.monotonic() - renewed > self._lease_seconds:
+                    self._stop_with = jobs.LeaseLost(self._claim.job_id)
+
+    def _eta(self) -> float | None:
+        """Seconds to go at the pace of this attempt, None before there is a pace."""
+        done = self._fraction - (self._first_fraction or 0.0)
+        if done <= 0:
+            return None
+        return (time.monotonic() - self._started) * (1 - self._fraction) / done
