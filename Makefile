@@ -1,0 +1,49 @@
+# `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
+.DEFAULT_GOAL := help
+.PHONY: help env demo serve test check format constraints clean
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DATA ?= digits
+PORT ?= 8000
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# every process of the stack starts several times slower without compiled files
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(INSTALLED) ## make the environment in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED) ## train on handwritten digits over HTTP, see demo-output/ (DATA=mnist for MNIST)
+	@exec $(BIN)/python -m examples.demo --data $(DATA)
+
+serve: $(INSTALLED) ## run the whole service here until Ctrl-C (PORT=8000)
+	@exec $(BIN)/python -m service --port $(PORT) --with-parent
+
+test: $(INSTALLED) ## run the whole suite, with real servers and processes
+	@exec $(BIN)/pytest
+
+check: $(INSTALLED) ## ruff, mypy, import contracts, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m migrations.check
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: $(INSTALLED) ## write what is installed to constraints.txt
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean: ## remove the environment and everything that was made
+	rm -rf .venv demo-output kvae-data *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

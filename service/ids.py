@@ -4,7 +4,7 @@ import secrets
 import time
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
-RANDOM_BITS = 82
+RANDOM_BITS = 80
 
 
 def new_id(prefix: str) -> str:

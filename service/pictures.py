@@ -17,14 +17,12 @@ PALETTE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#9
 
 
 def picture(points: NDArray[Any], components: NDArray[np.int64]) -> bytes:
-    """(n, H, W), (n, C, H, W) or (n, D) -> PNG; rows are coloured by component."""
-    image = _scatter(points, components) if points.ndim == 2 else _grid(points)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    """(n, H, W), (n, C, H, W) or (n, D) -> PNG; rows of numbers are coloured by component."""
+    return scatter(points, components) if points.ndim == 2 else grid(points)
 
 
-def _grid(points: NDArray[Any]) -> Image.Image:
+def grid(points: NDArray[Any], columns: int | None = None) -> bytes:
+    """Images side by side: (n, H, W) or (n, C, H, W) -> PNG, about square unless told otherwise."""
     images = torch.from_numpy(np.asarray(points, np.float32))
     if images.ndim == 3:
         images = images[:, None]
@@ -34,11 +32,13 @@ def _grid(points: NDArray[Any]) -> Image.Image:
         images = images.mean(1, keepdim=True)
     zoom = math.ceil(MIN_TILE / max(images.shape[2:]))
     images = images.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
-    grid = make_grid(images, columns=math.ceil(math.sqrt(len(images))), pad_value=0.5)
-    return Image.fromarray((grid * 255).byte().permute(1, 2, 0).numpy())
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    tiles = make_grid(images, columns, pad_value=0.5)
+    return _png(Image.fromarray((tiles * 255).byte().permute(1, 2, 0).numpy()))
 
 
-def _scatter(points: NDArray[Any], components: NDArray[np.int64]) -> Image.Image:
+def scatter(points: NDArray[Any], components: NDArray[np.int64]) -> bytes:
+    """Rows as dots in the plane, coloured by component: (n, D) -> PNG."""
     plane = _project(np.asarray(points, np.float64))
     low, span = plane.min(0), np.ptp(plane, axis=0).max() or 1.0
     places = MARGIN + (plane - low) / span * (SIDE - 2 * MARGIN)
@@ -47,7 +47,13 @@ def _scatter(points: NDArray[Any], components: NDArray[np.int64]) -> Image.Image
     for (x, y), component in zip(places.tolist(), components.tolist(), strict=True):
         circle = (x - RADIUS, SIDE - y - RADIUS, x + RADIUS, SIDE - y + RADIUS)
         draw.ellipse(circle, fill=PALETTE[component % len(PALETTE)])
-    return image
+    return _png(image)
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:

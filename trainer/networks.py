@@ -126,10 +126,11 @@ class StackedConvEncoder(nn.Sequential):
     ) -> None:
         layers: list[nn.Module] = []
         sizes = _sizes(shape, filters)
-        for inputs, channels in pairwise([shape[0], *filters[: len(sizes) - 1]]):
-            layers.append(StackedConv2d(k, inputs, channels, rng))
-            layers += [StackedBatchNorm2d(k, channels, rng.device), nn.ReLU()]
-        features = filters[len(sizes) - 2] * prod(sizes[-1])
+        channels = [shape[0], *filters[: len(sizes) - 1]]
+        for before, after in pairwise(channels):
+            layers.append(StackedConv2d(k, before, after, rng))
+            layers += [StackedBatchNorm2d(k, after, rng.device), nn.ReLU()]
+        features = channels[-1] * prod(sizes[-1])
         super().__init__(*layers, nn.Flatten(2), StackedLinear(k, features, outputs, rng))
 
 

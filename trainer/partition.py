@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 from trainer.random import derived_seed
 
 EVERYWHERE = -1  # of a point that all components train on: the paper's uniform pretraining
-KMEANS_POINTS = 50_000  # k-means is fitted on a sample of at most so many points
+KMEANS_POINTS = 20_000  # k-means is fitted on a sample of at most so many points
 
 
 def initial_partition(x: Tensor, k: int, name: str, seed: int) -> Tensor:

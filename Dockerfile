@@ -1,0 +1,23 @@
+FROM python:3.11-slim AS build
+ARG EXTRAS=service
+WORKDIR /src
+RUN python -m venv /venv
+# without the code, so that the layer of the dependencies outlives a change of code
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt ".[${EXTRAS}]"
+
+FROM python:3.11-slim
+# the volume takes over the folder's owner
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin kvae \
+    && install -d -o kvae -g kvae /var/lib/kvae /var/lib/kvae/tmp
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY . .
+RUN python -m compileall -q .
+ENV PATH=/venv/bin:$PATH \
+    PYTHONPATH=/app \
+    PYTHONUNBUFFERED=1 \
+    KVAE_STORAGE_PATH=/var/lib/kvae
+USER 10001
+EXPOSE 8000
+CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000"]

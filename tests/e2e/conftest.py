@@ -1,0 +1,98 @@
+"""The running service, as a client sees it."""
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.servers import embedded_service
+
+NPY = "application/x-npy"
+SHORT = {"iterations": 2, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 60}
+MAX_BODY = 4 << 20
+ENVIRONMENT = {
+    "KVAE_LEASE_SECONDS": "3",
+    "KVAE_SWEEP_SECONDS": "0.5",
+    "KVAE_MAX_BODY_BYTES": str(MAX_BODY),
+}
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def from_npy(response: httpx.Response) -> NDArray[Any]:
+    assert response.headers["content-type"] == NPY, response.text
+    array: NDArray[Any] = np.load(io.BytesIO(response.content))
+    return array
+
+
+@dataclass(frozen=True)
+class Client:
+    """What the tests do over and over."""
+
+    http: httpx.Client
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        response = self.http.get(path, params=query)
+        assert response.is_success, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def upload(self, points: NDArray[Any]) -> dict[str, Any]:
+        response = self.http.post("/datasets", content=npy(points))
+        assert response.is_success, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def submit(self, dataset: str, components: int, **fields: Any) -> dict[str, Any]:
+        body = {"dataset": dataset, "components": components, **fields}
+        response = self.http.post("/jobs", json=body)
+        assert response.status_code == 202, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def wait(self, job: str, status: str = "succeeded", seconds: float = 120) -> dict[str, Any]:
+        """The job, once it has this status or has ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.get(f"/jobs/{job}")
+            if found["status"] in (status, "succeeded", "failed", "cancelled"):
+                assert found["status"] == status, found
+                return found
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+
+    def train(self, points: NDArray[Any], components: int, **config: Any) -> dict[str, Any]:
+        """The finished job."""
+        dataset = self.upload(points)
+        job = self.submit(dataset["id"], components, config={**SHORT, **config})
+        return self.wait(job["id"])
+
+    def assign(self, points: NDArray[Any], model: str = "default") -> NDArray[Any]:
+        headers = {"Content-Type": NPY, "Accept": NPY}
+        return from_npy(
+            self.http.post("/assign", params={"model": model}, content=npy(points), headers=headers)
+        )
+
+    def sample(self, **query: Any) -> NDArray[Any]:
+        return from_npy(self.http.get("/sample", params=query, headers={"Accept": NPY}))
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of an embedded stack that all tests share."""
+    folder = tmp_path_factory.mktemp("stack")
+    with (
+        embedded_service(folder, ENVIRONMENT) as (address, _),
+        httpx.Client(base_url=address, timeout=60) as http,
+    ):
+        yield Client(http)

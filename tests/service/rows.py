@@ -1,0 +1,31 @@
+"""Rows for tests that need no upload."""
+
+from sqlalchemy.orm import Session
+
+from api_schemas.jobs import JobRequest
+from service import jobs
+from service.ids import new_id
+from service.tables import DatasetRow, JobRow
+
+
+def dataset(session: Session, rows: int = 100) -> DatasetRow:
+    row = DatasetRow(
+        id=new_id("ds"),
+        name="points",
+        format="npy",
+        bytes=1,
+        sha256=new_id("")[1:] * 2,
+        points_sha256="0" * 64,
+        rows=rows,
+        shape=[2],
+        dtype="float64",
+        columns=[{"name": name, "min": 0, "max": 1, "mean": 0.5} for name in "xy"],
+        warnings=[],
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def job(session: Session, components: int = 3) -> JobRow:
+    return jobs.create(session, dataset(session), JobRequest(components=components))

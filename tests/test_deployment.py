@@ -1,0 +1,99 @@
+"""What ships beside the code: compose file, Dockerfile and the example of a .env file."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+COMPOSE = ROOT / "docker-compose.yml"
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "KVAE_PORT"}
+SETTING = re.compile(r"^(?:# )?([A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = YAML(typ="safe").load(COMPOSE)["services"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE],
+        ["hadolint", ROOT / "Dockerfile"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_linter_has_nothing_to_say(command: list[str | Path]) -> None:
+    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_secrets_come_from_the_environment(services: dict[str, dict[str, Any]]) -> None:
+    secrets = [
+        (name, value)
+        for service in services.values()
+        for name, value in service.get("environment", {}).items()
+        if re.search("PASSWORD|SECRET|KEY", name)
+    ]
+    assert secrets
+    for name, value in secrets:
+        assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), f"{name} is a literal or has a default"
+
+
+def test_no_url_holds_a_password() -> None:
+    assert not re.search(r"://[^/@\s]*:[^/@\s]*@", COMPOSE.read_text())
+
+
+def test_only_loopback_is_published(services: dict[str, dict[str, Any]]) -> None:
+    ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert ports == {"api": ["127.0.0.1:${KVAE_PORT:-8000}:8000"]}
+
+
+def test_every_service_that_stays_up_has_a_healthcheck(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    without = {name for name, service in services.items() if "healthcheck" not in service}
+    assert without == {"migrate"}
+    assert services["migrate"]["restart"] == "no"
+
+
+def test_api_and_workers_wait_for_the_schema(services: dict[str, dict[str, Any]]) -> None:
+    for name in ("api", "worker", "worker-gpu"):
+        awaited = services[name]["depends_on"]["migrate"]
+        assert awaited == {"condition": "service_completed_successfully"}, name
+
+
+def test_gpu_worker_reserves_a_gpu(services: dict[str, dict[str, Any]]) -> None:
+    gpu, cpu = services["worker-gpu"], services["worker"]
+    (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
+    assert device["driver"] == "nvidia"
+    assert "gpu" in device["capabilities"]
+    assert gpu["profiles"] == ["gpu"]
+    assert cpu["profiles"] == ["cpu"]
+    assert "deploy" not in cpu
+
+
+def test_our_containers_have_no_privileges(services: dict[str, dict[str, Any]]) -> None:
+    for name in ("migrate", "api", "worker", "worker-gpu"):
+        assert services[name]["read_only"], name
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_env_example_names_every_setting_with_its_default() -> None:
+    example = dict(SETTING.findall((ROOT / ".env.example").read_text()))
+    settings = {f"KVAE_{name.upper()}": field for name, field in Settings.model_fields.items()}
+    assert example.keys() == settings.keys() | COMPOSE_ONLY
+    assert not example["POSTGRES_PASSWORD"]
+    for name, field in settings.items():
+        shown = "" if field.default is None else str(field.default)
+        assert example[name] == shown, name

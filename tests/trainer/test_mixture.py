@@ -1,0 +1,89 @@
+"""The finished model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.points import three_blobs
+from tests.trainer.test_training import short
+from trainer import DamagedState, Fit, InvalidPoints, Mixture, train
+
+POINTS, LABELS = three_blobs()
+
+
+@pytest.fixture(scope="module", params=["classifier", "discriminators"])
+def fit(request: pytest.FixtureRequest) -> Fit:
+    return train(POINTS, short(estimator=request.param))
+
+
+def test_assign_is_the_stored_partition_and_the_argmax(fit: Fit) -> None:
+    np.testing.assert_array_equal(fit.mixture.assign(POINTS), fit.partition)
+    log_densities = fit.mixture.log_densities(POINTS)
+    assert log_densities.shape == (300, 3)
+    np.testing.assert_array_equal(log_densities.argmax(1), fit.partition)
+
+
+def test_log_densities_are_normalised_over_the_training_points(fit: Fit) -> None:
+    means = np.exp(fit.mixture.log_densities(POINTS).astype(np.float64)).mean(0)
+    np.testing.assert_allclose(means, 1, atol=0.05)
+
+
+def test_posterior(fit: Fit) -> None:
+    posterior = fit.mixture.posterior(POINTS)
+    np.testing.assert_allclose(posterior.sum(1), 1, rtol=1e-5)
+    expected = fit.mixture.alpha * np.exp(fit.mixture.log_densities(POINTS))
+    np.testing.assert_allclose(posterior, expected / expected.sum(1, keepdims=True), atol=1e-4)
+
+
+def test_a_components_samples_are_its_own(fit: Fit) -> None:
+    for j in range(3):
+        samples = fit.mixture.sample(500, component=j)
+        assert set(samples.components) == {j}
+        assert np.mean(fit.mixture.assign(samples.points) == j) > 0.95
+
+
+def test_the_mixture_follows_alpha(fit: Fit) -> None:
+    components = fit.mixture.sample(3000).components
+    np.testing.assert_allclose(np.bincount(components) / 3000, fit.mixture.alpha, atol=0.04)
+
+
+def test_samples_repeat_with_their_seed(fit: Fit) -> None:
+    first, again, other = (fit.mixture.sample(50, seed=seed).points for seed in (1, 1, 2))
+    assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != other.tobytes()
+    assert np.unique(first, axis=0).shape == first.shape
+
+
+def test_samples_have_the_datas_units(fit: Fit) -> None:
+    samples = fit.mixture.sample(4000).points
+    np.testing.assert_allclose(samples.mean(0), POINTS.mean(0), atol=0.6)
+    np.testing.assert_allclose(samples.std(0), POINTS.std(0), rtol=0.1)
+
+
+def test_save_and_load(fit: Fit, tmp_path: Path) -> None:
+    fit.mixture.save(tmp_path / "model")
+    loaded = Mixture.load(tmp_path / "model")
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "mixture.json",
+        "mixture.safetensors",
+    ]
+    np.testing.assert_array_equal(loaded.log_densities(POINTS), fit.mixture.log_densities(POINTS))
+    np.testing.assert_array_equal(loaded.sample(9).points, fit.mixture.sample(9).points)
+    assert loaded.to_bytes() == fit.mixture.to_bytes()
+
+
+def test_a_damaged_file_is_told(fit: Fit) -> None:
+    with pytest.raises(DamagedState):
+        Mixture.from_bytes(fit.mixture.to_bytes()[:-9])
+
+
+def test_points_of_another_shape_are_refused(fit: Fit) -> None:
+    with pytest.raises(InvalidPoints, match="trained on"):
+        fit.mixture.assign(np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("component", [-1, 3])
+def test_a_component_that_is_not_there(fit: Fit, component: int) -> None:
+    with pytest.raises(IndexError):
+        fit.mixture.sample(1, component=component)

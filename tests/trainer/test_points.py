@@ -1,0 +1,62 @@
+"""What counts as points, and their scaling."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from trainer import InvalidPoints
+from trainer.points import Scaling, check_points
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (np.zeros(3), "shape"),
+        (np.zeros((0, 2)), "no points"),
+        (np.zeros((3, 0)), "1 to"),
+        (np.zeros((2, 28, 28, 3)), "channels first"),
+        (np.array([["a"]]), "numbers"),
+        (np.zeros((2, 2), complex), "numbers"),
+        (np.array([[1, 2], [3, np.nan]]), "row 1, column 1: nan"),
+        (np.array([[1, 2], [np.inf, 4]]), "row 1, column 0: inf"),
+        (np.array([[1, 1e200]]), r"row 0, column 1: 1e\+200"),
+    ],
+)
+def test_bad_points_are_named(points: NDArray[Any], said: str) -> None:
+    with pytest.raises(InvalidPoints, match=said):
+        check_points(points)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i4", "i8", "f2", "f4", "f8", "?"])
+def test_every_numeric_type_is_taken(dtype: str) -> None:
+    check_points(np.ones((3, 2), dtype))
+
+
+def test_tables_are_standardised_and_back() -> None:
+    points = np.random.default_rng(0).normal([1e9, -3], [2, 1e-3], (500, 2))
+    scaling = Scaling.fit(points)
+    x = scaling.apply(points, CPU)
+    torch.testing.assert_close(x.mean(0), torch.zeros(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(x.std(0), torch.ones(2), atol=1e-2, rtol=0)
+    np.testing.assert_allclose(scaling.undo(x, (2,)), points, rtol=1e-6)
+
+
+def test_constant_columns_stay_finite() -> None:
+    points = np.full((10, 2), 7.0)
+    x = Scaling.fit(points).apply(points, CPU)
+    assert (x == 0).all()
+
+
+def test_images_are_mapped_to_the_unit_range_and_back() -> None:
+    images = np.random.default_rng(0).integers(3, 17, (20, 4, 5)).astype(np.uint8)
+    scaling = Scaling.fit(images)
+    x = scaling.apply(images, CPU)
+    assert x.shape == (20, 1, 4, 5)
+    assert (x.min().item(), x.max().item()) == (0, 1)
+    np.testing.assert_allclose(scaling.undo(x, (4, 5)), images)
+    assert scaling.undo(x * 9 - 4, (4, 5)).max() == images.max()
