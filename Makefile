@@ -17,8 +17,9 @@ help: ## list the targets
 env: $(INSTALLED) ## make the environment in .venv
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo 'Making the environment in .venv: some minutes the first time'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED) ## train on handwritten digits over HTTP, see demo-output/ (DATA=mnist for MNIST)

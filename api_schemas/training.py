@@ -27,8 +27,10 @@ class TrainingOptions(BaseModel):
     likelihood: LikelihoodName = Field(
         "auto", description="p(x | z); gaussian has one learned scale a component; auto: gaussian"
     )
-    sample_noise: bool = Field(
-        True, description="train the estimator on draws from p(x | z) rather than on its mean"
+    sample_noise: bool | None = Field(
+        None,
+        description="whether a sample is a draw from p(x | z) rather than its mean; "
+        "none: a draw for rows of numbers, the mean for images",
     )
     hidden: int | None = Field(None, ge=1, le=4096, description="units of an MLP's hidden layers")
     latent: int | None = Field(None, ge=1, le=512, description="latent dimensions")

@@ -47,7 +47,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        max_json_bytes=min(settings.max_json_bytes, settings.max_body_bytes),
     )
     app.add_middleware(RequestId)
     return app

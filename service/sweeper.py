@@ -3,9 +3,6 @@
 import logging
 import threading
 
-from kombu.exceptions import OperationalError
-from sqlalchemy.exc import SQLAlchemyError
-
 from service import jobs
 from service.database import Database
 from service.queue import JobQueue
@@ -34,5 +31,5 @@ def sweep_until(
     while not stop.wait(settings.sweep_seconds):
         try:
             sweep(database, queue, settings.max_losses)
-        except (SQLAlchemyError, OperationalError, OSError) as error:
-            log.warning("sweep failed, will try again: %s", error)
+        except Exception as error:  # it must outlive whatever goes wrong
+            log.warning("sweep failed, will try again: %r", error)

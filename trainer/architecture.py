@@ -23,6 +23,7 @@ class Architecture:
     likelihood: Literal["gaussian", "bernoulli"]
     hidden: int
     latent: int
+    sample_noise: bool
     estimator: Literal["classifier", "discriminators"]
 
     @property
@@ -55,5 +56,6 @@ def choose_architecture(shape: tuple[int, ...], options: TrainingOptions) -> Arc
         likelihood=likelihood,
         hidden=options.hidden or (50 if dimensions <= 16 else 64 if dimensions <= 256 else 128),
         latent=options.latent or min(dimensions, 8),
+        sample_noise=not image if options.sample_noise is None else options.sample_noise,
         estimator=options.estimator,
     )

@@ -136,7 +136,7 @@ def train_estimator(
     for i in range(steps.estimator_steps):
         if config.anneal:
             _set_lr(optimiser, config.learning_rate * (1 - i / steps.estimator_steps))
-        fake = state.generators.sample(batch, rng, config.sample_noise)
+        fake = state.generators.sample(batch, rng)
         real = x[torch.randint(len(x), (batch,), generator=rng, device=x.device)]
         loss = estimator.loss(fake, real)
         _step(optimiser, loss)

@@ -13,7 +13,7 @@ from torch import Tensor
 from trainer.architecture import Architecture
 from trainer.errors import InvalidPoints
 from trainer.estimators import DensityEstimator, new_estimator
-from trainer.points import Points, Scaling, check_points, chunks
+from trainer.points import Points, Scaling, check_finite, check_shape, chunks
 from trainer.random import random_stream
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import TrainingState
@@ -151,12 +151,13 @@ class Mixture:
         return cls.from_bytes((folder / "mixture.safetensors").read_bytes(), device)
 
     def _scores(self, points: Points) -> Tensor:
+        check_shape(points.shape, points.dtype.kind)
         if points.shape[1:] != self.point_shape:
             raise InvalidPoints(
                 f"points have shape {points.shape[1:]} each; the model was trained on "
                 f"{self.point_shape}"
             )
-        check_points(points)
+        check_finite(points)
         x = (self.scaling.apply(points[part], self.device) for part in chunks(points))
         return torch.cat([self.estimator.scores(part) for part in x])
 

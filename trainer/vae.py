@@ -51,13 +51,13 @@ class VAEStack(nn.Module):
         return log_likelihood - divergence
 
     @torch.no_grad()
-    def sample(self, n: int, rng: Generator, noise: bool = True) -> Tensor:
-        """``n`` points from each component, (K, n, *shape): p(x | z)'s draws, or its mean."""
+    def sample(self, n: int, rng: Generator) -> Tensor:
+        """``n`` points from each component, (K, n, *shape): draws from p(x | z), or its mean."""
         z = torch.randn(len(self), n, self.architecture.latent, generator=rng, device=rng.device)
         x = self._decode(z)
         if self.architecture.likelihood == "bernoulli":
             x = x.sigmoid()  # the mean: a coin flip a pixel is no image
-        elif noise:
+        elif self.architecture.sample_noise:
             x = x + _normal_like(x, rng) * self._log_scale().exp()
         return x.view(len(self), n, *self.architecture.shape)
 

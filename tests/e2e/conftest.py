@@ -15,11 +15,12 @@ from tests.servers import embedded_service
 
 NPY = "application/x-npy"
 SHORT = {"iterations": 2, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 60}
-MAX_BODY = 4 << 20
+MAX_BODY, MAX_JSON = 4 << 20, 1 << 20
 ENVIRONMENT = {
     "KVAE_LEASE_SECONDS": "3",
     "KVAE_SWEEP_SECONDS": "0.5",
     "KVAE_MAX_BODY_BYTES": str(MAX_BODY),
+    "KVAE_MAX_JSON_BYTES": str(MAX_JSON),
 }
 
 

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import MAX_BODY, NPY, Client, npy
+from tests.e2e.conftest import MAX_BODY, MAX_JSON, NPY, Client, npy
 from tests.points import three_blobs
 
 CSV = "x,y\n1,2\n3,4\n"
@@ -76,9 +76,14 @@ def test_a_body_over_the_cap_of_unknown_length(client: Client) -> None:
 
 
 def test_json_over_its_own_cap(client: Client) -> None:
-    huge = io.BytesIO(b'{"points": [' + b"[1,2]," * MAX_BODY)
+    huge = io.BytesIO(b'{"points": [' + b"[1,2]," * (MAX_JSON // 4))
     headers = {"Content-Type": "application/json"}
-    check(client.http.post("/assign", content=huge, headers=headers), 413, "body_too_large", "")
+    check(
+        client.http.post("/assign", content=huge, headers=headers),
+        413,
+        "body_too_large",
+        f"{MAX_JSON:,}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,6 @@ def test_more_components_than_points(client: Client) -> None:
         (b'{"points": [[1, 2], [3]]}', 422, "invalid_input", "body.points: rows differ in length"),
         (b'{"points": [[1, 2], [3, "4"]]}', 422, "invalid_input", 'body.points.1.1: "4" is not'),
         (b'{"points": [[1, null]]}', 422, "invalid_input", "body.points.0.1: null is not"),
-        (b'{"points": [[1, true]]}', 422, "invalid_input", "body.points.0.1: true is not"),
         (b'{"points": [[1, {}]]}', 422, "invalid_input", "body.points.0.1: {} is not"),
         (b'{"points": [[1, NaN]]}', 422, "invalid_points", "row 0, column 1: nan"),
         (b'{"points": [[1, 1e999]]}', 422, "invalid_points", "row 0, column 1: inf"),

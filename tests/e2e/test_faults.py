@@ -20,7 +20,8 @@ LONG = {"iterations": 30, "pretraining_epochs": 60, "epochs": 60, "estimator_epo
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
+    found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    return found
 
 
 def workers(pid: int) -> list[psutil.Process]:

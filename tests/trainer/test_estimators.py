@@ -13,7 +13,9 @@ MEANS = torch.tensor([-1.0, 1.0])
 
 def estimator(name: str) -> DensityEstimator:
     fields = {"shape": (1,), "generator": "mlp", "likelihood": "gaussian", "hidden": 32}
-    architecture = Architecture.from_json({**fields, "latent": 1, "estimator": name})
+    architecture = Architecture.from_json(
+        {**fields, "latent": 1, "sample_noise": True, "estimator": name}
+    )
     return new_estimator(K, architecture, torch.Generator().manual_seed(0))
 
 

@@ -1,0 +1,64 @@
+"""The README's calls, run as they stand."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.e2e.conftest import Client
+from tests.points import three_blobs
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def code(language: str, containing: str) -> str:
+    """The README's only block of this language with these words in it."""
+    blocks = re.findall(rf"^ *```{language}\n(.*?)^ *```", README, re.S | re.M)
+    (block,) = (block for block in blocks if containing in block)
+    lines: list[str] = block.splitlines()
+    indent = min(len(line) - len(line.lstrip()) for line in lines if line)
+    return "\n".join(line[indent:] for line in lines)
+
+
+def answers(script: str, client: Client, folder: Path) -> list[dict[str, Any]]:
+    """The JSON documents that a shell script prints when it calls the running service."""
+    script = script.replace("http://localhost:8000", str(client.http.base_url).rstrip("/"))
+    script = script.replace("curl ", "curl --silent --show-error --fail-with-body ")
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, at = [], 0
+    while at < len(done.stdout):
+        document, at = json.JSONDecoder().raw_decode(done.stdout, at)
+        found.append(document)
+    return found
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_three_calls(client: Client, tmp_path: Path) -> None:
+    (job,) = answers(code("bash", "/jobs"), client, tmp_path)
+    client.wait(job["id"])
+    assigned, sampled = answers(code("bash", "/assign"), client, tmp_path)
+    assert len(set(assigned["components"])) == 2
+    assert sampled["components"] == [3] * 5
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_trainer_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", three_blobs()[0][:60])
+    scope: dict[str, Any] = {}
+    script = code("python", "from trainer").replace("components=8", "components=8, iterations=1")
+    exec(script, scope)  # noqa: S102
+    assert scope["samples"].shape == (100, 2)
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    for target in re.findall(r"^make ([a-z]+)|`make ([a-z]+)", README, re.M):
+        assert f"\n{''.join(target)}:" in makefile, target
