@@ -138,17 +138,18 @@ class Mixture:
             "alpha": self.alpha.tolist(),
         }
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write mixture.safetensors, all that `load` needs, and mixture.json, for people."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "mixture.safetensors", self.to_bytes())
         text = json.dumps(self.describe(), indent=2) + "\n"
         write_atomically(folder / "mixture.json", text.encode())
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device | None = None) -> "Mixture":
+    def load(cls, folder: Path | str, device: torch.device | None = None) -> "Mixture":
         """Inverse of `save`. Raises DamagedState or OSError."""
-        return cls.from_bytes((folder / "mixture.safetensors").read_bytes(), device)
+        return cls.from_bytes((Path(folder) / "mixture.safetensors").read_bytes(), device)
 
     def _scores(self, points: Points) -> Tensor:
         check_shape(points.shape, points.dtype.kind)
