@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from service.datasets import Upload
@@ -70,7 +71,7 @@ async def _save(path: Path, parts: AsyncIterator[bytes], filename: str) -> Uploa
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
         async for part in parts:
-            digest.update(part)
             size += len(part)
-            file.write(part)
+            await run_in_threadpool(digest.update, part)
+            await run_in_threadpool(file.write, part)
     return Upload(path, digest.hexdigest(), size, filename)

@@ -1,6 +1,7 @@
 """Servers and databases that the tests share."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -10,9 +11,16 @@ import pytest
 import torch
 
 from service.database import Database, migrate
+from service.processes import die_with_parent
 from tests.servers import broker_server, postgres_server
 
 NewDatabase = Callable[[], str]
+
+
+def pytest_configure() -> None:
+    """End with make, also when that is killed."""
+    if "MAKELEVEL" in os.environ:
+        die_with_parent(os.getppid(), signal.SIGTERM)
 
 
 @pytest.fixture(scope="session", autouse=True)

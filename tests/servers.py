@@ -142,13 +142,18 @@ def embedded_service(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`python -m service` on a free port; yields its address and process."""
     parent = os.getpid()
+
+    def prepare() -> None:
+        die_with_parent(parent)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script starts with &
+
     command = [sys.executable, "-m", "service", "--port", "0", "--folder", str(folder)]
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: die_with_parent(parent),
+        preexec_fn=prepare,
     ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

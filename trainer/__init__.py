@@ -2,13 +2,14 @@
 
 from api_schemas.training import TrainingConfig
 from trainer.checkpoint import checkpoint_bytes, restore
-from trainer.errors import DamagedState, InvalidConfig, InvalidPoints, TrainerError
+from trainer.errors import DamagedState, Diverged, InvalidConfig, InvalidPoints, TrainerError
 from trainer.loop import Fit, Report, train
 from trainer.mixture import Mixture, Samples
 from trainer.state import TrainingState
 
 __all__ = [
     "DamagedState",
+    "Diverged",
     "Fit",
     "InvalidConfig",
     "InvalidPoints",

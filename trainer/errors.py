@@ -19,3 +19,7 @@ class InvalidConfig(TrainerError):
 
 class DamagedState(TrainerError):
     """A saved model or checkpoint is incomplete or of another kind."""
+
+
+class Diverged(TrainerError):
+    """A loss is no longer finite."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil
+from math import isfinite
 from time import perf_counter
 from typing import NamedTuple
 
@@ -13,14 +13,14 @@ from torch import Tensor
 
 from api_schemas.training import TrainingConfig
 from trainer.devices import choose_device, cpu_threads, sound_threads
+from trainer.errors import Diverged
 from trainer.estimators import DensityEstimator, new_estimator
 from trainer.mixture import Mixture
 from trainer.partition import Members, mixture_weights, rescue_empty
 from trainer.points import Points
 from trainer.random import derived_seed, random_stream
 from trainer.state import TrainingState, initial_state
-
-PRETRAINING_STEPS, STEPS, ESTIMATOR_STEPS = 2000, 400, 500
+from trainer.steps import OnStep, Steps, estimator_batch
 
 
 class Fit(NamedTuple):
@@ -43,7 +43,6 @@ class Report:
     seconds: float
 
 
-OnStep = Callable[[float], None]
 OnIteration = Callable[[TrainingState, Report], None]
 
 
@@ -68,7 +67,7 @@ def train(
     work = config.batch_size * config.components * state.architecture.flops_a_point()
     with cpu_threads(threads or sound_threads(work)):
         x = state.scaling.apply(points, device)
-        steps = StepCounter.of(config, len(x), state.iteration, on_step)
+        steps = Steps(config, len(x), state.iteration, on_step)
         while state.iteration < config.iterations:
             report = iterate(state, x, steps)
             on_iteration(state, report)
@@ -85,11 +84,19 @@ def finish(state: TrainingState, points: Points) -> Fit:
     return Fit(replace(mixture, alpha=sizes / len(partition)), partition)
 
 
-def iterate(state: TrainingState, x: Tensor, steps: "StepCounter") -> Report:
-    """One turn of the outer loop on the networks' points x, (N, *shape); advances the state."""
+def iterate(state: TrainingState, x: Tensor, steps: Steps) -> Report:
+    """One turn of the outer loop on the networks' points x, (N, *shape); advances the state.
+
+    Raises Diverged.
+    """
     started = perf_counter()
     losses = train_generators(state, x, steps)
     state.estimator, estimator_loss = train_estimator(state, x, steps)
+    if not all(map(isfinite, [*losses, estimator_loss])):
+        raise Diverged(
+            f"a loss is no longer finite in iteration {state.iteration + 1}; "
+            "a smaller learning_rate may help"
+        )
     changed = reassign(state, x)
     state.iteration += 1
     return Report(
@@ -103,11 +110,11 @@ def iterate(state: TrainingState, x: Tensor, steps: "StepCounter") -> Report:
     )
 
 
-def train_generators(state: TrainingState, x: Tensor, steps: "StepCounter") -> list[float]:
+def train_generators(state: TrainingState, x: Tensor, steps: Steps) -> list[float]:
     """Line 3: every generator fits its own points; returns the mean losses, (K,)."""
     rng = random_stream(x.device, state.config.seed, state.iteration, "generators")
     members = Members(state.partition, state.config.components)
-    n = steps.generator_steps(state.iteration)
+    n = steps.of_generators(state.iteration)
     total = torch.zeros(len(state.generators), device=x.device)
     state.generators.train()
     for i in range(n):
@@ -122,7 +129,7 @@ def train_generators(state: TrainingState, x: Tensor, steps: "StepCounter") -> l
 
 
 def train_estimator(
-    state: TrainingState, x: Tensor, steps: "StepCounter"
+    state: TrainingState, x: Tensor, steps: Steps
 ) -> tuple[DensityEstimator, float]:
     """A fresh density estimator, trained on samples of the generators; returns its mean loss."""
     config = state.config
@@ -131,18 +138,18 @@ def train_estimator(
     optimiser = torch.optim.Adam(
         estimator.parameters(), lr=config.learning_rate, betas=(0.5, 0.999), fused=True
     )
-    batch = steps.estimator_batch()
+    batch = estimator_batch(config)
     total = torch.zeros((), device=x.device)
-    for i in range(steps.estimator_steps):
+    for i in range(steps.of_estimator):
         if config.anneal:
-            _set_lr(optimiser, config.learning_rate * (1 - i / steps.estimator_steps))
+            _set_lr(optimiser, config.learning_rate * (1 - i / steps.of_estimator))
         fake = state.generators.sample(batch, rng)
         real = x[torch.randint(len(x), (batch,), generator=rng, device=x.device)]
         loss = estimator.loss(fake, real)
         _step(optimiser, loss)
         total += loss.detach()
         steps.advance()
-    return estimator.eval(), float(total / steps.estimator_steps)
+    return estimator.eval(), float(total / steps.of_estimator)
 
 
 def reassign(state: TrainingState, x: Tensor) -> float:
@@ -158,50 +165,6 @@ def reassign(state: TrainingState, x: Tensor) -> float:
         state.partition, cut_from = rescue_empty(x, state.partition, config.components, seed)
         state.generators.copy_components(cut_from)
     return float((state.partition != before).double().mean())
-
-
-@dataclass
-class StepCounter:
-    """How many steps a run takes, and how many are done."""
-
-    config: TrainingConfig
-    n: int
-    on_step: OnStep
-    done: int = 0
-
-    @classmethod
-    def of(cls, config: TrainingConfig, n: int, iteration: int, on_step: OnStep) -> "StepCounter":
-        counter = cls(config, n, on_step)
-        counter.done = counter._until(iteration)
-        return counter
-
-    def generator_steps(self, iteration: int) -> int:
-        """Steps of all generators in an iteration; the first one is the pretraining."""
-        if iteration == 0:
-            return self._steps(self.config.pretraining_epochs, PRETRAINING_STEPS)
-        return self._steps(self.config.epochs, STEPS)
-
-    @property
-    def estimator_steps(self) -> int:
-        return self._steps(self.config.estimator_epochs, ESTIMATOR_STEPS)
-
-    def estimator_batch(self) -> int:
-        """Generated points a component and step; a K-way classifier sees all K at once."""
-        if self.config.estimator == "discriminators":
-            return self.config.batch_size
-        return max(16, 4 * self.config.batch_size // self.config.components)
-
-    def advance(self) -> None:
-        self.done += 1
-        self.on_step(self.done / self._until(self.config.iterations))
-
-    def _until(self, iteration: int) -> int:
-        return sum(self.generator_steps(t) + self.estimator_steps for t in range(iteration))
-
-    def _steps(self, epochs: float | None, default: int) -> int:
-        if epochs is None:
-            return default
-        return ceil(epochs * self.n / (self.config.components * self.config.batch_size))
 
 
 def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

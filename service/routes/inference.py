@@ -2,10 +2,9 @@
 
 import secrets
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from numpy.typing import NDArray
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, AssignRequest, Sample
 from service import media, models
@@ -26,8 +25,8 @@ Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
 
 
-async def received_points(request: Request) -> NDArray[Any]:
-    return media.parse_points(await request.body(), request.headers.get("content-type"))
+async def received_body(request: Request) -> bytes:
+    return await request.body()
 
 
 @router.post(
@@ -49,9 +48,10 @@ async def received_points(request: Request) -> NDArray[Any]:
 )
 def assign(
     parts: PartsDep,
-    points: Annotated[NDArray[Any], Depends(received_points)],
+    body: Annotated[bytes, Depends(received_body)],
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
+    content_type: Annotated[str | None, Header()] = None,
     accept: Accept = None,
 ) -> Response:
     """Give each point to the component of highest estimated density.
@@ -59,6 +59,7 @@ def assign(
     As NPY the answer is the components alone, (N,), in the order of the points.
     """
     media_type = media.choose(accept, [media.JSON, media.NPY])
+    points = media.parse_points(body, content_type)
     model, mixture = _load(parts, ref)
     components = parts.inference.run(lambda: mixture.assign(points))
     if media_type == media.NPY:

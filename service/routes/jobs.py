@@ -49,13 +49,11 @@ OPENAPI_BODY: dict[str, Any] = {
 }
 
 
-async def received_job(
-    request: Request, parts: PartsDep
-) -> AsyncIterator[JobCreate | uploads.Form]:
+async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes | uploads.Form]:
     """The body: JSON that names a data set, or a form that brings one."""
     media_type = media.base_type(request.headers.get("content-type"))
     if media_type == media.JSON:
-        yield _validated(JobCreate, _json(await request.body()))
+        yield await request.body()
     elif media_type == uploads.MULTIPART:
         async for form in uploads.receive(request, parts.storage):
             yield form
@@ -74,11 +72,11 @@ async def received_job(
 )
 def create_job(
     parts: PartsDep,
-    body: Annotated[JobCreate | uploads.Form, Depends(received_job)],
+    body: Annotated[bytes | uploads.Form, Depends(received_job)],
     response: Response,
 ) -> Job:
     """Train on an uploaded data set, or on the file that comes in the same request."""
-    answer = _create(parts, body) if isinstance(body, JobCreate) else _create_from_file(parts, body)
+    answer = _create(parts, body) if isinstance(body, bytes) else _create_from_file(parts, body)
     parts.queue.send(answer.id)
     response.headers["Location"] = f"/jobs/{answer.id}"
     return answer
@@ -119,7 +117,8 @@ def list_events(
         return events.page(session, job_id, after, limit)
 
 
-def _create(parts: Parts, request: JobCreate) -> Job:
+def _create(parts: Parts, body: bytes) -> Job:
+    request = _validated(JobCreate, _json(body))
     with parts.database.write() as session:
         dataset = datasets.get(session, request.dataset)
         return jobs.view(jobs.create(session, dataset, request))

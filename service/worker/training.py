@@ -48,7 +48,7 @@ class JobRunner:
             log.warning("job %s was taken away", job_id)
         except CancelRequested:
             self._finish(claim, "cancelled")
-        except (TrainerError, FloatingPointError) as error:
+        except TrainerError as error:
             self._finish(claim, "failed", _error("training_failed", str(error)))
         except MemoryError:
             self._finish(claim, "failed", _error("out_of_memory", "the worker ran out of memory"))

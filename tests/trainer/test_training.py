@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from tests.points import three_blobs
 from trainer import (
     DamagedState,
+    Diverged,
     InvalidConfig,
     Report,
     TrainingConfig,
@@ -18,6 +19,7 @@ from trainer import (
     restore,
     train,
 )
+from trainer.state import initial_state
 
 CPU = torch.device("cpu")
 SHORT = {"iterations": 3, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 60}
@@ -92,6 +94,15 @@ def test_a_callback_stops_the_run() -> None:
 
     with pytest.raises(InterruptedError):
         train(three_blobs()[0], short(), on_step=stop)
+
+
+def test_a_run_that_diverges_says_so() -> None:
+    points = three_blobs()[0]
+    state = initial_state(points, short(), CPU)
+    with torch.no_grad():
+        state.generators.log_scale[1] = torch.nan
+    with pytest.raises(Diverged, match="a loss is no longer finite in iteration 1"):
+        train(points, short(), resume=state)
 
 
 def test_a_torn_checkpoint_is_told() -> None:
