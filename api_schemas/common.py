@@ -1,12 +1,14 @@
 """What all resources share: pages and problems."""
 
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 PAGE_LIMIT = 100
 
 T = TypeVar("T")
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 
 
 class Page(BaseModel, Generic[T]):
@@ -48,5 +50,5 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str = Field(description="stable word for programs")
-    request_id: str = Field(description="also in the X-Request-ID header and in the log")
+    request_id: str = Field(description="also in the X-Request-ID header")
     errors: list[ProblemError] = []

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api_schemas.common import Name
 from api_schemas.training import MAX_COMPONENTS, TrainingConfig, TrainingOptions
 
 JobStatus = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
@@ -18,7 +19,7 @@ class JobRequest(BaseModel):
     components: int = Field(
         ge=1, le=MAX_COMPONENTS, description="number of generative models that compete, K"
     )
-    name: str | None = Field(None, min_length=1, max_length=200)
+    name: Name | None = None
     seed: int = Field(0, ge=0, lt=2**63)
     config: TrainingOptions = TrainingOptions()
 

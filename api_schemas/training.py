@@ -13,9 +13,10 @@ MAX_COMPONENTS = 1024
 
 
 class TrainingOptions(BaseModel):
-    """Everything about a run that has a default. ``None`` and ``auto`` are chosen from the data.
+    """Everything about a run that has a default.
 
-    An epoch is N draws over all components together, N/K for each of them.
+    All generators step together: an epoch of theirs is N draws in all, N/K a component. An epoch
+    of the estimator shows N points to each of its networks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,8 +33,15 @@ class TrainingOptions(BaseModel):
         description="whether a sample is a draw from p(x | z) rather than its mean; "
         "none: a draw for rows of numbers, the mean for images",
     )
-    hidden: int | None = Field(None, ge=1, le=4096, description="units of an MLP's hidden layers")
-    latent: int | None = Field(None, ge=1, le=512, description="latent dimensions")
+    hidden: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="units of an MLP's hidden layers; none: 50, 64 or 128, by the data's shape",
+    )
+    latent: int | None = Field(
+        None, ge=1, le=512, description="latent dimensions; none: 8, or those of the data if fewer"
+    )
     estimator: EstimatorName = Field(
         "classifier",
         description="source of the log densities: one K-way classifier, "
@@ -44,13 +52,22 @@ class TrainingOptions(BaseModel):
     )
     iterations: int = Field(8, ge=1, le=10_000, description="turns of the outer loop, T")
     pretraining_epochs: float | None = Field(
-        None, gt=0, le=10_000, description="epochs of the generators in the first iteration"
+        None,
+        gt=0,
+        le=10_000,
+        description="epochs of the generators in the first iteration; none: 2,000 steps",
     )
     epochs: float | None = Field(
-        None, gt=0, le=10_000, description="epochs of the generators in each later iteration"
+        None,
+        gt=0,
+        le=10_000,
+        description="epochs of the generators in each later iteration; none: 400 steps",
     )
     estimator_epochs: float | None = Field(
-        None, gt=0, le=10_000, description="epochs of the estimator in each iteration"
+        None,
+        gt=0,
+        le=10_000,
+        description="epochs of the estimator in each iteration; none: 500 steps",
     )
     batch_size: int = Field(64, ge=1, le=65_536, description="points a component and step")
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Adam's step size at the start")

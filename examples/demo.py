@@ -36,7 +36,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "digits": {"components": 10},
     "mnist": {  # convolutions on a CPU: a short run
         "components": 15,
-        "config": {"iterations": 4, "pretraining_epochs": 8, "epochs": 3, "estimator_epochs": 4},
+        "config": {"iterations": 4, "pretraining_epochs": 8, "epochs": 3, "estimator_epochs": 2},
     },
 }
 HELD_OUT = 297  # images kept back, to be assigned as new points
@@ -58,8 +58,7 @@ def main() -> int:
     arguments = parser.parse_args()
     die_with_parent(os.getppid(), signal.SIGTERM)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    shutil.rmtree(arguments.out, ignore_errors=True)
-    arguments.out.mkdir(parents=True)
+    prepare(arguments.out)
     images, labels = load(arguments.data, arguments.out)
     console = Console(highlight=False)
     try:
@@ -75,6 +74,14 @@ def main() -> int:
     console.print("  component-*-samples.png  digits that it makes up")
     console.print("  mixture.png, samples.npy, report.json")
     return 0
+
+
+def prepare(out: Path) -> None:
+    """An empty folder, in place of what an earlier demo left. Raises SystemExit for another's."""
+    if out.exists() and any(out.iterdir()) and not (out / "service").exists():
+        raise SystemExit(f"{out} is not empty and not a demo's")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
 
 
 def demonstrate(
@@ -201,11 +208,12 @@ def load(name: str, out: Path) -> tuple[Images, Labels]:
 
 
 def unpack(source: Path, target: Path) -> None:
-    """torchvision reads unpacked files only."""
+    """Copies of data files, plain ones as they are: torchvision reads unpacked files only."""
     target.mkdir(parents=True)
-    for packed in source.glob("*.gz"):
-        with gzip.open(packed) as file:
-            (target / packed.stem).write_bytes(file.read())
+    for path in source.iterdir():
+        is_packed = path.suffix == ".gz"
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            (target / (path.stem if is_packed else path.name)).write_bytes(file.read())
 
 
 @contextmanager

@@ -4,11 +4,12 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import problems
+from service import media, openapi, problems
 from service.database import Database
 from service.dependencies import Parts
 from service.inference import Inference
@@ -46,13 +47,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for module in (datasets, jobs, models, inference, health):
         app.include_router(module.router)
     problems.install(app)
-    app.add_middleware(
-        BodyLimit,
-        max_bytes=settings.max_body_bytes,
-        max_json_bytes=min(settings.max_json_bytes, settings.max_body_bytes),
-    )
+    openapi.install(app)
+    app.add_middleware(BodyLimit, cap_of=partial(body_cap, settings))
     app.add_middleware(RequestId)
     return app
+
+
+def body_cap(settings: Settings, path: str, media_type: str) -> int:
+    """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
+    caps = [settings.max_body_bytes]
+    if path == "/assign":
+        caps.append(settings.max_assign_bytes)
+    if media_type == media.JSON:
+        caps.append(settings.max_json_bytes)
+    return min(caps)
 
 
 def open_parts(settings: Settings) -> Parts:

@@ -5,15 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
+from service.database import Database
 from service.errors import NotFound
 from service.ids import new_id
 from service.ingest import Points, read_points
-from service.storage import Storage, file_sha256
+from service.storage import Storage, seal
 from service.tables import DatasetRow
 
 
@@ -27,33 +28,23 @@ class Upload:
     filename: str
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A checked upload that is not stored yet: its row, and its points in a scratch file."""
-
-    row: DatasetRow
-    points: Path
-
-
 @contextmanager
-def drafted(storage: Storage, upload: Upload, name: str | None) -> Iterator[Draft]:
-    """Check an upload. Raises InvalidInput or UnsupportedMediaType."""
+def storing(
+    database: Database, storage: Storage, upload: Upload, name: str | None, max_bytes: int
+) -> Iterator[tuple[Session, DatasetRow, bool]]:
+    """A transaction with an upload's data set in it, and whether that is new.
+
+    The same bytes are one data set. Whatever raises in here or in the block leaves nothing behind.
+    Raises InvalidInput, TooLarge or UnsupportedMediaType.
+    """
     with storage.scratch() as path:
-        points = read_points(upload.path, path)
-        yield Draft(_row(upload, points, file_sha256(path), name), path)
-
-
-def add(session: Session, storage: Storage, draft: Draft) -> tuple[DatasetRow, bool]:
-    """Store a draft; returns its row and whether it is new: the same bytes are one data set."""
-    try:
-        with session.begin_nested():
-            if known := session.scalars(_of_bytes(draft.row.sha256)).first():
-                return known, False
-            session.add(draft.row)
-    except IntegrityError:  # another request stored the same bytes in this moment
-        return session.scalars(_of_bytes(draft.row.sha256)).one(), False
-    storage.adopt(draft.points, draft.row.points_sha256)
-    return draft.row, True
+        points = read_points(upload.path, path, max_bytes)
+        draft = _row(upload, points, seal(path), name)
+        with database.write() as session:
+            row, is_new = _add(session, draft)
+            yield session, row, is_new
+            if is_new:
+                storage.adopt(path, row.points_sha256)
 
 
 def get(session: Session, dataset_id: str) -> DatasetRow:
@@ -69,14 +60,22 @@ def view(row: DatasetRow) -> Dataset:
     return Dataset.model_validate(row, from_attributes=True)
 
 
-def _of_bytes(sha256: str) -> Select[DatasetRow]:
-    return select(DatasetRow).where(DatasetRow.sha256 == sha256)
+def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
+    same = select(DatasetRow).where(DatasetRow.sha256 == draft.sha256)
+    if known := session.scalars(same).first():
+        return known, False
+    try:
+        with session.begin_nested():
+            session.add(draft)
+    except IntegrityError:  # another request stored the same bytes in this moment
+        return session.scalars(same).one(), False
+    return draft, True
 
 
 def _row(upload: Upload, points: Points, points_sha256: str, name: str | None) -> DatasetRow:
     return DatasetRow(
         id=new_id("ds"),
-        name=(name or upload.filename or "data set")[:200],
+        name=(name or upload.filename.replace("\0", "") or "data set")[:200],
         format=points.format,
         bytes=upload.bytes,
         sha256=upload.sha256,

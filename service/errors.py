@@ -27,7 +27,7 @@ class NotFound(ServiceError):
 
     @classmethod
     def of(cls, kind: str, ref: str) -> "NotFound":
-        return cls(f"{kind}_not_found", f"there is no {kind.replace('_', ' ')} {ref!r}")
+        return cls(f"{kind}_not_found", f"there is no {kind} {ref!r}")
 
 
 class NotAcceptable(ServiceError):
@@ -54,7 +54,3 @@ class InvalidInput(ServiceError):
         """Input that is wrong in one place."""
         where = ".".join(str(part) for part in loc)
         return cls(code, f"{where}: {msg}", [ProblemError(loc=list(loc), msg=msg)])
-
-
-class Unavailable(ServiceError):
-    status, title = 503, "Unavailable"

@@ -1,7 +1,7 @@
 """Jobs and their life. No other module changes a job's status.
 
     queued -> running -> succeeded | failed
-       |         |  \\-> queued            lease expired, fewer than max_losses times
+       |         |  \\-> queued            lease expired, fewer than max_losses times in a row
        |         \\-> cancelling -> cancelled | succeeded | failed
        \\-> cancelled
 
@@ -59,7 +59,8 @@ def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow
     try:
         check_config(config, (dataset.rows, *dataset.shape))
     except InvalidConfig as error:
-        raise InvalidInput.at("body", error.param, msg=str(error)) from error
+        loc = [error.param] if error.param in JobRequest.model_fields else ["config", error.param]
+        raise InvalidInput.at("body", *loc, msg=str(error)) from error
     job = JobRow(
         id=new_id("job"),
         dataset_id=dataset.id,
@@ -135,7 +136,8 @@ def record_iteration(
     session: Session, claim: Claim, iteration: int, checkpoint_sha256: str, data: dict[str, Any]
 ) -> None:
     """Make a checkpoint the one to resume from, and log its iteration. Raises LeaseLost."""
-    _update_held(session, claim, iteration=iteration, checkpoint_sha256=checkpoint_sha256)
+    values = {"iteration": iteration, "checkpoint_sha256": checkpoint_sha256, "losses": 0}
+    _update_held(session, claim, **values)
     message = f"iteration {iteration} of {claim.config.iterations}"
     events.add(session, claim.job_id, "metrics", message, **data)
 
@@ -163,7 +165,7 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
             to, lost["finished_at"] = "cancelled", now
         elif losses >= max_losses:
             to, lost["finished_at"] = "failed", now
-            message = f"the worker was lost {losses} times"
+            message = f"the worker was lost {losses} times in a row, with no iteration done"
             lost["error"] = {"code": "worker_lost", "message": message, "param": None}
         else:
             to, lost["enqueued_at"] = "queued", now

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from api_schemas.common import ProblemError
 from api_schemas.inference import AssignRequest
 from service.errors import BadRequest, InvalidInput, NotAcceptable, UnsupportedMediaType
+from trainer.npy import MAGIC, parse_npy
 
 JSON = "application/json"
 NPY = "application/x-npy"
@@ -36,12 +37,12 @@ def base_type(content_type: str | None) -> str:
 
 
 def parse_points(body: bytes, content_type: str | None) -> NDArray[Any]:
-    """The points of an assign request, as JSON or NPY. Raises ServiceError's kinds."""
+    """The points of an assign request, as JSON or NPY. Raises ServiceError or InvalidPoints."""
     media = base_type(content_type)
     if media == JSON:
         return _points_from_json(body)
-    if media == NPY or body.startswith(b"\x93NUMPY"):
-        return _points_from_npy(body)
+    if media == NPY or body.startswith(MAGIC):
+        return parse_npy(body)
     raise UnsupportedMediaType(
         "unsupported_media_type",
         f"points are taken as {JSON} or {NPY}, not as {media or 'nothing'}",
@@ -58,16 +59,6 @@ def npy_bytes(array: NDArray[Any]) -> bytes:
 def npy_response(array: NDArray[Any], headers: dict[str, str] | None = None) -> Response:
     """An array as the answer."""
     return Response(npy_bytes(array), media_type=NPY, headers=headers)
-
-
-def _points_from_npy(body: bytes) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
-        pickled = "allow_pickle" in str(error)
-        msg = "it holds pickled objects, which are never loaded" if pickled else str(error)
-        raise InvalidInput.at("body", msg=f"not a valid NPY array: {msg}") from error
-    return array
 
 
 def _points_from_json(body: bytes) -> NDArray[Any]:

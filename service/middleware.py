@@ -6,6 +6,7 @@ from typing import Any
 
 from service.errors import TooLarge
 from service.ids import new_id
+from service.media import base_type
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
@@ -41,17 +42,16 @@ class RequestId:
 class BodyLimit:
     """Refuses bodies over a cap before they are parsed, whether or not their length is declared."""
 
-    def __init__(self, app: App, max_bytes: int, max_json_bytes: int) -> None:
+    def __init__(self, app: App, cap_of: Callable[[str, str], int]) -> None:
+        """``cap_of`` gives the bytes that a path takes of a media type."""
         self.app = app
-        self.max_bytes = max_bytes
-        self.max_json_bytes = max_json_bytes
+        self.cap_of = cap_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_json = _header(scope, b"content-type").startswith("application/json")
-        cap = self.max_json_bytes if is_json else self.max_bytes
+        cap = self.cap_of(scope["path"], base_type(_header(scope, b"content-type")))
         declared = _header(scope, b"content-length")
         received = 0
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
@@ -16,7 +17,7 @@ from service import jobs
 from service.errors import InvalidInput, NotFound
 from service.ids import new_id
 from service.paging import page_of
-from service.tables import AliasRow, AssignmentChunkRow, ModelRow, WeightChunkRow, utc_now
+from service.tables import AliasRow, AssignmentChunkRow, ModelRow, WeightChunkRow
 from trainer import Mixture
 
 DEFAULT_ALIAS = "default"
@@ -60,8 +61,20 @@ def publish(
         session.add(
             AssignmentChunkRow(model_id=model.id, first_row=at, components=components.tobytes())
         )
-    session.merge(AliasRow(name=DEFAULT_ALIAS, model_id=model.id, updated_at=utc_now()))
+    move_alias(session, DEFAULT_ALIAS, model.id)
     return model.id
+
+
+def move_alias(session: Session, name: str, model_id: str) -> None:
+    """Point a name at a model, whether or not it was in use."""
+    move = update(AliasRow).where(AliasRow.name == name).values(model_id=model_id)
+    if session.scalar(move.returning(AliasRow.name)):
+        return
+    try:
+        with session.begin_nested():
+            session.add(AliasRow(name=name, model_id=model_id))
+    except IntegrityError:  # another worker published the first model in this moment
+        session.execute(move)
 
 
 def get(session: Session, ref: str) -> ModelRow:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from sklearn.decomposition import PCA
 
 from trainer.vision import make_grid
 
@@ -58,11 +59,10 @@ def _png(image: Image.Image) -> bytes:
 
 def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two columns as they are, one beside its row number, more as two principal components."""
-    if points.shape[1] == 1:
-        return np.column_stack([np.arange(len(points)), points])
-    if points.shape[1] == 2:
-        return points
-    centred = points - points.mean(0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    plane = centred @ axes[:2].T
-    return plane if plane.shape[1] == 2 else np.column_stack([plane, np.zeros(len(plane))])
+    n, columns = points.shape
+    if columns == 1:
+        return np.column_stack([np.linspace(points.min(), points.max(), n), points])
+    if columns == 2 or n == 1:
+        return points[:, :2]
+    plane: NDArray[np.float64] = PCA(2, random_state=0).fit_transform(points)
+    return plane

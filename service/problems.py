@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from api_schemas.common import Problem, ProblemError
@@ -25,6 +25,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(OperationalError)(_database_away)
+    app.exception_handler(DataError)(_unstorable)
     app.exception_handler(Exception)(_unforeseen)
 
 
@@ -77,10 +78,18 @@ def _database_away(request: Request, error: Exception) -> Response:
     return _answer(request, 503, "Unavailable", "database_unavailable", detail)
 
 
+def _unstorable(request: Request, error: Exception) -> Response:
+    detail = "the input holds what the database can't, such as a NUL character"
+    return _answer(request, 422, "Invalid input", "invalid_input", detail)
+
+
 def _unforeseen(request: Request, error: Exception) -> Response:
-    log.exception("unforeseen error", exc_info=error)
+    request_id = request.state.request_id
+    log.exception("request %s: unforeseen error", request_id, exc_info=error)
     detail = "something went wrong here; the log has it under this request_id"
-    return _answer(request, 500, "Internal error", "internal_error", detail)
+    answer = _answer(request, 500, "Internal error", "internal_error", detail)
+    answer.headers["X-Request-ID"] = request_id  # this handler runs outside the middleware
+    return answer
 
 
 def _answer(

@@ -11,9 +11,10 @@ from pathlib import Path
 COPY_BYTES = 1 << 20
 
 
-def file_sha256(path: Path) -> str:
-    """The name that a file's bytes go by."""
+def seal(path: Path) -> str:
+    """Bring a file's bytes to the disk; returns the name that they go by."""
     with path.open("rb") as file:
+        os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -38,18 +39,21 @@ class Storage:
             Path(name).unlink(missing_ok=True)
 
     def adopt(self, path: Path, sha256: str) -> None:
-        """Make a scratch file the blob of its name, at once and durably."""
+        """Make a sealed scratch file the blob of its name, at once and durably."""
         target = self.path(sha256)
         target.parent.mkdir(exist_ok=True)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
         os.replace(path, target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def put(self, data: bytes) -> str:
         """Store ``data``; returns its name."""
-        sha256 = hashlib.sha256(data).hexdigest()
         with self.scratch() as path:
             path.write_bytes(data)
+            sha256 = seal(path)
             self.adopt(path, sha256)
         return sha256
 

@@ -4,37 +4,27 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from service import media, openapi
 from service.datasets import Upload
 from service.errors import BadRequest
 from service.storage import COPY_BYTES, Storage
 
 MULTIPART = "multipart/form-data"
 
-OPENAPI_FILE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "contentMediaType": "application/octet-stream"}
-                    },
-                }
-            },
-            "text/csv": {"schema": {"type": "string"}},
-            "application/x-npy": {"schema": {"type": "string", "format": "binary"}},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
-        },
+BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+FILE_BODY = openapi.body(
+    {
+        MULTIPART: {"type": "object", "required": ["file"], "properties": {"file": BINARY}},
+        "text/csv": {"type": "string"},
+        media.NPY: BINARY,
+        "application/vnd.apache.parquet": BINARY,
     }
-}
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
     Raises BadRequest, or TooLarge from the body limit.
     """
     with storage.scratch() as path:
-        if not request.headers.get("content-type", "").startswith(MULTIPART):
+        if media.base_type(request.headers.get("content-type")) != MULTIPART:
             yield Form(await _save(path, request.stream(), ""), {})
             return
         async with request.form(max_files=1, max_fields=20) as form:
@@ -68,10 +58,13 @@ async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 async def _save(path: Path, parts: AsyncIterator[bytes], filename: str) -> Upload:
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     with path.open("wb") as file:
+
+        def save(part: bytes) -> None:
+            digest.update(part)
+            file.write(part)
+
         async for part in parts:
-            size += len(part)
-            await run_in_threadpool(digest.update, part)
-            await run_in_threadpool(file.write, part)
-    return Upload(path, digest.hexdigest(), size, filename)
+            await run_in_threadpool(save, part)
+        return Upload(path, digest.hexdigest(), file.tell(), filename)

@@ -12,7 +12,7 @@ import torch
 
 from service.database import Database, migrate
 from service.processes import die_with_parent
-from tests.servers import broker_server, postgres_server
+from tests.servers import postgres_server
 
 NewDatabase = Callable[[], str]
 
@@ -61,13 +61,6 @@ def database(empty_database_url: str) -> Iterator[Database]:
     database = Database(empty_database_url)
     yield database
     database.close()
-
-
-@pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
-    """The URL of a Redis-protocol server."""
-    with broker_server() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,10 @@ from trainer.checkpoint import checkpoint_bytes, restore
 from trainer.devices import choose_device
 from trainer.errors import TrainerError
 from trainer.loop import Report, train
-from trainer.points import Points
+from trainer.npy import map_npy
+from trainer.points import check_points
 from trainer.serialise import write_atomically
-from trainer.state import TrainingState
+from trainer.state import TrainingState, is_of_run
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -42,13 +43,14 @@ def _run(arguments: argparse.Namespace) -> None:
     options = {"seed": arguments.seed, "iterations": arguments.iterations}
     given = {name: value for name, value in options.items() if value is not None}
     config = TrainingConfig(components=arguments.components, **given)
-    points = _load(arguments.points)
+    points = map_npy(arguments.points)
+    check_points(points)
     device = choose_device(arguments.device)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / CHECKPOINT
     resume = restore(checkpoint.read_bytes(), device) if checkpoint.exists() else None
-    if resume and (resume.config != config or len(resume.partition) != len(points)):
+    if resume and not is_of_run(resume, points, config):
         raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
 
     def after_iteration(state: TrainingState, report: Report) -> None:
@@ -82,16 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--iterations", type=int, help="turns of the outer loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="torch device; CUDA when there is one, else the CPU")
-    parser.add_argument("--threads", type=int, help="CPU threads; by the size of a step")
+    parser.add_argument("--threads", type=_positive, help="CPU threads; by the size of a step")
     return parser
 
 
-def _load(path: Path) -> Points:
-    try:
-        points: Points = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        raise TrainerError(f"{path}: not a usable NPY file: {error}") from error
-    return points
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
 
 
 def _complain(message: str) -> int:

@@ -14,8 +14,11 @@ from trainer.state import TrainingState, new_optimiser
 from trainer.vae import VAEStack
 
 
-def checkpoint_bytes(state: TrainingState) -> bytes:
-    """One safetensors file: weights, moments, estimator, partition, position and configuration."""
+def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
+    """One safetensors file: weights, moments, estimator, partition, position and configuration.
+
+    ``run`` makes the checkpoints of two equal runs different bytes.
+    """
     tensors: dict[str, Tensor] = {
         "partition": state.partition,
         "scaling.shift": torch.from_numpy(state.scaling.shift),
@@ -30,6 +33,7 @@ def checkpoint_bytes(state: TrainingState) -> bytes:
         "architecture": asdict(state.architecture),
         "point_shape": list(state.point_shape),
         "iteration": state.iteration,
+        "run": run,
     }
     return pack(tensors, "checkpoint", description)
 

@@ -6,13 +6,20 @@ from contextlib import contextmanager
 
 import torch
 
+from trainer.errors import InvalidConfig
+
 # Below this much arithmetic a step, handing work to a second thread costs more than it saves.
 FLOPS_WORTH_A_THREAD = 2e8
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The named device, else CUDA when there is one, else the CPU."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The named device, else CUDA when there is one, else the CPU. Raises InvalidConfig."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidConfig("device", f"{name!r} can't be used: {error}") from error
+    return device
 
 
 def sound_threads(flops_a_step: float) -> int:

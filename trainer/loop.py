@@ -1,7 +1,7 @@
 """Algorithm 1 of Locatello et al. (2018): K generative models compete for the training points."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
 from typing import NamedTuple
@@ -21,6 +21,8 @@ from trainer.points import Points
 from trainer.random import derived_seed, random_stream
 from trainer.state import TrainingState, initial_state
 from trainer.steps import OnStep, Steps, estimator_batch
+
+LAST_STEP_SIZE = 0.02  # of the first, when it is annealed
 
 
 class Fit(NamedTuple):
@@ -77,11 +79,10 @@ def train(
 def finish(state: TrainingState, points: Points) -> Fit:
     """The last act is an assignment by the finished model; alpha counts it."""
     k = state.config.components
-    alpha = mixture_weights(state.partition, k).cpu().numpy()
-    mixture = Mixture.of(state, alpha)
-    partition = mixture.assign(points)
+    counted = mixture_weights(state.partition, k).cpu().numpy()
+    partition = Mixture.of(state, counted).assign(points)
     sizes = np.bincount(partition, minlength=k)
-    return Fit(replace(mixture, alpha=sizes / len(partition)), partition)
+    return Fit(Mixture.of(state, sizes / len(partition)), partition)
 
 
 def iterate(state: TrainingState, x: Tensor, steps: Steps) -> Report:
@@ -163,7 +164,7 @@ def reassign(state: TrainingState, x: Tensor) -> float:
     if state.iteration + 1 < config.iterations:
         seed = derived_seed(config.seed, state.iteration, "rescue")
         state.partition, cut_from = rescue_empty(x, state.partition, config.components, seed)
-        state.generators.copy_components(cut_from)
+        state.restart_components(cut_from)
     return float((state.partition != before).double().mean())
 
 
@@ -175,7 +176,7 @@ def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
 
 def _set_step_size(optimiser: torch.optim.Optimizer, config: TrainingConfig, at: float) -> None:
     if config.anneal:
-        _set_lr(optimiser, max(1e-4, config.learning_rate * (1 - at / config.iterations)))
+        _set_lr(optimiser, config.learning_rate * max(LAST_STEP_SIZE, 1 - at / config.iterations))
 
 
 def _set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:

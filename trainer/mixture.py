@@ -1,6 +1,7 @@
 """The finished model: K generators, a density estimator and their mixture weights."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ SAMPLE_CHUNK_VALUES = 1 << 22
 class Samples(NamedTuple):
     """Generated points, (n, *point_shape), and the component that made each, (n,)."""
 
-    points: NDArray[np.float32]
+    points: NDArray[np.floating]
     components: NDArray[np.int64]
 
 
@@ -65,18 +66,19 @@ class Mixture:
 
         With a classifier P_d is stood for by the mixture itself. Raises InvalidPoints.
         """
-        scores = self._scores(points)
+        scores = torch.cat(list(self._scores(points)))
         if self.architecture.estimator == "classifier":
             scores = scores - (scores + self._log_alpha()).logsumexp(1, keepdim=True)
         return scores.cpu().numpy()
 
     def assign(self, points: Points) -> NDArray[np.int64]:
         """The component of highest log density: (N, *shape) -> (N,). Raises InvalidPoints."""
-        return self._scores(points).argmax(1).cpu().numpy()
+        return torch.cat([scores.argmax(1) for scores in self._scores(points)]).cpu().numpy()
 
     def posterior(self, points: Points) -> NDArray[np.float32]:
         """P(component | point) with alpha as the prior: (N, *shape) -> (N, K), rows sum to 1."""
-        return (self._scores(points) + self._log_alpha()).softmax(1).cpu().numpy()
+        scores = torch.cat(list(self._scores(points)))
+        return (scores + self._log_alpha()).softmax(1).cpu().numpy()
 
     def sample(self, n: int, component: int | None = None, seed: int = 0) -> Samples:
         """``n`` points from one component, or from the alpha-weighted mixture when none is named.
@@ -91,11 +93,12 @@ class Mixture:
             components = np.full(n, component)
         else:
             raise IndexError(f"component {component} of {self.components}")
-        points = np.empty((n, *self.point_shape), np.float32)
-        for j in np.unique(components).tolist():
-            where = np.flatnonzero(components == j)
-            points[where] = self._sample_component(j, len(where), seed)
-        return Samples(points, components)
+        by_component = np.argsort(components, kind="stable")
+        drawn = [
+            self._sample_component(j, int((components == j).sum()), seed)
+            for j in np.unique(components).tolist()
+        ]
+        return Samples(np.concatenate(drawn)[np.argsort(by_component)], components)
 
     def to_bytes(self) -> bytes:
         """The whole model as one safetensors file whose header holds the JSON description."""
@@ -151,7 +154,8 @@ class Mixture:
         """Inverse of `save`. Raises DamagedState or OSError."""
         return cls.from_bytes((Path(folder) / "mixture.safetensors").read_bytes(), device)
 
-    def _scores(self, points: Points) -> Tensor:
+    def _scores(self, points: Points) -> Iterator[Tensor]:
+        """Scores, (n, K) for a chunk of n points at a time."""
         check_shape(points.shape, points.dtype.kind)
         if points.shape[1:] != self.point_shape:
             raise InvalidPoints(
@@ -159,13 +163,13 @@ class Mixture:
                 f"{self.point_shape}"
             )
         check_finite(points)
-        x = (self.scaling.apply(points[part], self.device) for part in chunks(points))
-        return torch.cat([self.estimator.scores(part) for part in x])
+        for part in chunks(points):
+            yield self.estimator.scores(self.scaling.apply(points[part], self.device))
 
     def _log_alpha(self) -> Tensor:
         return torch.from_numpy(self.alpha).log().to(self.device, torch.float32)
 
-    def _sample_component(self, component: int, n: int, seed: int) -> NDArray[np.float32]:
+    def _sample_component(self, component: int, n: int, seed: int) -> NDArray[np.floating]:
         rng = random_stream(self.device, seed, "component", component)
         generator = self.generators.select([component])
         rows = max(1, SAMPLE_CHUNK_VALUES // self.architecture.dimensions)

@@ -2,6 +2,7 @@
 
 import torch
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
 from trainer.random import derived_seed
@@ -22,7 +23,9 @@ def kmeans_partition(x: Tensor, k: int, seed: int) -> Tensor:
     rows = x.cpu().numpy()
     kmeans = KMeans(k, n_init=10, random_state=seed)
     sample = torch.randperm(len(x), generator=Generator().manual_seed(seed))[:KMEANS_POINTS]
-    return torch.from_numpy(kmeans.fit(rows[sample.numpy()]).predict(rows)).long().to(x.device)
+    with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
+        labels = kmeans.fit(rows[sample.numpy()]).predict(rows)
+    return torch.from_numpy(labels).long().to(x.device)
 
 
 def component_sizes(partition: Tensor, k: int) -> Tensor:

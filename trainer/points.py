@@ -90,7 +90,7 @@ class Scaling:
             return cls(np.array([low]), np.array([(high - low) or 1.0]))
         mean = _mean(points, lambda x: x)
         std = np.sqrt(_mean(points, lambda x: np.square(x - mean)))
-        constant = std <= 1e-12 * np.maximum(1, np.abs(mean))
+        constant = std <= 1e-12 * np.abs(mean)
         return cls(mean, np.where(constant, 1.0, std))
 
     def apply(self, points: Points, device: torch.device) -> Tensor:
@@ -101,12 +101,16 @@ class Scaling:
             out[part] = torch.from_numpy(scaled.astype(np.float32)).view_as(out[part])
         return out
 
-    def undo(self, x: Tensor, point_shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Data units: (n, *inner_shape) -> (n, *point_shape); pixels are kept in their range."""
+    def undo(self, x: Tensor, point_shape: tuple[int, ...]) -> NDArray[np.floating]:
+        """Data units: (n, *inner_shape) -> (n, *point_shape).
+
+        Rows are float64, as a column's spread may be small beside its mean; images are float32,
+        their pixels kept in range.
+        """
         values = x.cpu().double().numpy().reshape(len(x), *point_shape)
-        if len(point_shape) > 1:
-            values = values.clip(0, 1)
-        return (values * self.scale + self.shift).astype(np.float32)
+        if len(point_shape) == 1:
+            return values * self.scale + self.shift
+        return (values.clip(0, 1) * self.scale + self.shift).astype(np.float32)
 
 
 def _mean(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,6 +30,14 @@ class TrainingState:
     partition: Tensor  # (N,) of 0..K-1, or EVERYWHERE before the first assignment
     iteration: int = 0  # iterations completed
 
+    def restart_components(self, sources: dict[int, int]) -> None:
+        """Make each component that is a key a copy of its value, with no memory of its own."""
+        self.generators.copy_components(sources)
+        for moments in self.optimiser.state.values():
+            for component in sources:
+                moments["exp_avg"][component] = 0
+                moments["exp_avg_sq"][component] = 0
+
 
 def new_optimiser(generators: VAEStack, config: TrainingConfig) -> torch.optim.Adam:
     """The paper's Adam over the whole stack (beta1 0.5)."""
@@ -44,12 +53,25 @@ def check_config(config: TrainingConfig, shape: tuple[int, ...]) -> None:
             "components",
             f"{config.components} components need at least as many points; there are {shape[0]}",
         )
+    architecture = choose_architecture(inner_shape(shape[1:]), config)
+    if architecture.generator == "conv" and config.batch_size == 1:
+        raise InvalidConfig("batch_size", "convolutions are normalised over a batch of 2 or more")
     if len(shape) == 2 and config.generator == "conv":
         raise InvalidConfig("generator", "'conv' needs images; these points are rows of numbers")
     if len(shape) == 2 and config.likelihood == "bernoulli":
         raise InvalidConfig(
             "likelihood", "'bernoulli' needs images; these points are rows of numbers"
         )
+
+
+def is_of_run(state: TrainingState, points: Points, config: TrainingConfig) -> bool:
+    """Whether a state came from training these points this way, as far as it can tell."""
+    if state.config != config or (len(state.partition), *state.point_shape) != points.shape:
+        return False
+    scaling = Scaling.fit(points)
+    return np.array_equal(scaling.shift, state.scaling.shift) and np.array_equal(
+        scaling.scale, state.scaling.scale
+    )
 
 
 def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:

@@ -17,12 +17,12 @@ class Steps:
     def __init__(
         self, config: TrainingConfig, n: int, iterations_done: int, on_step: OnStep
     ) -> None:
-        self._points_a_step = config.components * config.batch_size
-        self._n = n
+        drawn = config.components * config.batch_size
         self._on_step = on_step
-        self._pretraining = self._steps(config.pretraining_epochs, PRETRAINING_STEPS)
-        self._later = self._steps(config.epochs, STEPS)
-        self.of_estimator = self._steps(config.estimator_epochs, ESTIMATOR_STEPS)
+        self._pretraining = _steps(config.pretraining_epochs, n / drawn, PRETRAINING_STEPS)
+        self._later = _steps(config.epochs, n / drawn, STEPS)
+        epoch = n / _points_a_network(config)
+        self.of_estimator = _steps(config.estimator_epochs, epoch, ESTIMATOR_STEPS)
         self._total = self._until(config.iterations)
         self._done = self._until(iterations_done)
 
@@ -40,12 +40,20 @@ class Steps:
             return 0
         return self._pretraining + (iteration - 1) * self._later + iteration * self.of_estimator
 
-    def _steps(self, epochs: float | None, default: int) -> int:
-        return default if epochs is None else ceil(epochs * self._n / self._points_a_step)
-
 
 def estimator_batch(config: TrainingConfig) -> int:
     """Generated points a component and step; a K-way classifier sees all K at once."""
     if config.estimator == "discriminators":
         return config.batch_size
     return max(MIN_ESTIMATOR_BATCH, 4 * config.batch_size // config.components)
+
+
+def _points_a_network(config: TrainingConfig) -> int:
+    """Points that a network of the estimator sees in a step: real ones, or all K generators'."""
+    if config.estimator == "discriminators":
+        return config.batch_size
+    return config.components * estimator_batch(config)
+
+
+def _steps(epochs: float | None, steps_an_epoch: float, default: int) -> int:
+    return default if epochs is None else ceil(epochs * steps_an_epoch)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from csv import reader as csv_reader
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,7 +23,8 @@ def open_source(path: Path) -> Source:
     first = _first_line(path)
     delimiter = max(DELIMITERS, key=lambda d: first.count(d))
     names = _split(first, delimiter)
-    has_header = not all(_is_number(name) for name in names)
+    numbered = [str(i) for i in range(len(names))]  # pandas' header for columns without names
+    has_header = names == numbered or not all(_is_number(name) for name in names)
     if not has_header:
         names = [f"x{i}" for i in range(len(names))]
     check_columns(names)
@@ -30,7 +32,10 @@ def open_source(path: Path) -> Source:
         "read_options": csv.ReadOptions(
             use_threads=False, column_names=names, skip_rows=int(has_header)
         ),
-        "parse_options": csv.ParseOptions(delimiter=chr(delimiter)),
+        # of one column a blank line is a missing value
+        "parse_options": csv.ParseOptions(
+            delimiter=chr(delimiter), ignore_empty_lines=len(names) > 1
+        ),
         "convert_options": csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.float64()), null_values=[""]
         ),
@@ -81,7 +86,7 @@ def _split(line: bytes, delimiter: int) -> list[str]:
         text = line.decode()
     except UnicodeDecodeError:
         raise bad_file("the header is not UTF-8") from None
-    return [name.strip().strip('"') for name in text.split(chr(delimiter))]
+    return [name.strip() for name in next(csv_reader([text], delimiter=chr(delimiter)))]
 
 
 def _is_number(text: str) -> bool:

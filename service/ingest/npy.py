@@ -1,4 +1,4 @@
-"""NPY: one numpy array (N, D), (N, H, W) or (N, C, H, W), mapped and never unpickled."""
+"""NPY: one numpy array (N, D), (N, H, W) or (N, C, H, W)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,18 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.ingest.source import Source, bad_file, check_columns
+from service.ingest.source import Source, check_columns
+from trainer.npy import map_npy
 from trainer.points import check_shape, chunks
-
-MAGIC = b"\x93NUMPY"
 
 
 def open_source(path: Path) -> Source:
     """Raises InvalidInput or InvalidPoints."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        raise bad_file(_explain(str(error))) from error
+    array = map_npy(path)
     check_shape(array.shape, array.dtype.kind)
     point_shape = array.shape[1:]
     columns = [f"x{i}" for i in range(point_shape[0])] if len(point_shape) == 1 else []
@@ -36,11 +32,3 @@ def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def _pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     for part in chunks(array):
         yield np.asarray(array[part])
-
-
-def _explain(message: str) -> str:
-    if "Python objects" in message or "allow_pickle" in message:
-        return "the array holds pickled Python objects, which are never loaded"
-    if "mmap length" in message:
-        return "the file is shorter than its header says"
-    return f"not a valid NPY file: {message.splitlines()[0]}"

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from api_schemas.datasets import Column, DatasetFormat
-from service.errors import UnsupportedMediaType
+from service.errors import TooLarge, UnsupportedMediaType
 from service.ingest import csv, npy, parquet
 from service.ingest.source import Source, bad_file
 from service.ingest.writer import PointsWriter
 from trainer.errors import InvalidPoints
+from trainer.npy import MAGIC as NPY_MAGIC
 from trainer.points import check_finite
 
 HEAD_BYTES = 4096
@@ -30,10 +31,11 @@ class Points:
     warnings: list[str]
 
 
-def read_points(upload: Path, output: Path) -> Points:
+def read_points(upload: Path, output: Path, max_bytes: int) -> Points:
     """Check an uploaded file and write its points to ``output`` as NPY, a piece at a time.
 
-    Raises InvalidInput for what can't be points and UnsupportedMediaType for other formats.
+    Raises InvalidInput for what can't be points, TooLarge for what unpacks to over ``max_bytes``
+    and UnsupportedMediaType for other formats.
     """
     found = find_format(upload)
     try:
@@ -42,6 +44,8 @@ def read_points(upload: Path, output: Path) -> Points:
             for piece in source.pieces:
                 check_finite(piece, first_row=writer.rows)
                 writer.write(piece)
+                if writer.bytes > max_bytes:
+                    raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
     except InvalidPoints as error:
         raise bad_file(str(error)) from error
     if writer.rows == 0:
@@ -63,7 +67,7 @@ def find_format(upload: Path) -> DatasetFormat:
         head = file.read(HEAD_BYTES)
     if not head:
         raise bad_file("the file is empty")
-    if head.startswith(npy.MAGIC):
+    if head.startswith(NPY_MAGIC):
         return "npy"
     if head.startswith(parquet.MAGIC):
         return "parquet"

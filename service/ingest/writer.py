@@ -36,6 +36,10 @@ class PointsWriter:
         self._file.write(np.ascontiguousarray(points, self.dtype).data)
 
     @property
+    def bytes(self) -> int:
+        return self._file.tell()
+
+    @property
     def mean(self) -> NDArray[np.float64]:
         values_a_row = int(np.prod(self.point_shape)) // len(self.sum)
         return self.sum / (self.rows * values_a_row)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 
-from api_schemas.common import Page
+from api_schemas.common import Name, Page
 from api_schemas.datasets import Dataset
 from service import datasets, uploads
 from service.dependencies import PartsDep
@@ -29,21 +29,19 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
         200: {"model": Dataset, "description": "The same bytes were uploaded before"},
         **responses(400, 413, 415, 422, 503),
     },
-    openapi_extra=uploads.OPENAPI_FILE_BODY,
+    openapi_extra=uploads.FILE_BODY,
 )
 def upload_dataset(
     parts: PartsDep,
     form: Annotated[uploads.Form, Depends(received_file)],
     response: Response,
-    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    name: Annotated[Name | None, Query()] = None,
 ) -> Dataset:
     """Upload points as CSV, NPY or Parquet, as the raw body or as `file` of a form."""
     name = name or form.fields.get("name")
-    with (
-        datasets.drafted(parts.storage, form.upload, name) as draft,
-        parts.database.write() as session,
-    ):
-        row, is_new = datasets.add(session, parts.storage, draft)
+    cap = parts.settings.max_points_bytes
+    with datasets.storing(parts.database, parts.storage, form.upload, name, cap) as stored:
+        _, row, is_new = stored
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/datasets/{row.id}"
     return datasets.view(row)

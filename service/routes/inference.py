@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, AssignRequest, Sample
-from service import media, models
+from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
+from service import media, models, openapi, uploads
 from service.dependencies import Parts, PartsDep
 from service.errors import InvalidInput
 from service.pictures import picture
@@ -18,9 +18,10 @@ from trainer import Mixture
 router = APIRouter(tags=["inference"])
 
 MAX_SAMPLE_VALUES = 1 << 25
+MAX_JSON_VALUES = 1 << 20
 MAX_PICTURED = 4096
 
-BINARY = {"schema": {"type": "string", "format": "binary"}}
+BINARY = {"schema": uploads.BINARY}
 Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
 
@@ -36,15 +37,9 @@ async def received_body(request: Request) -> bytes:
         200: {"content": {media.NPY: BINARY}},
         **responses(400, 404, 406, 413, 415, 422, 503),
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                media.JSON: {"schema": AssignRequest.model_json_schema()},
-                media.NPY: BINARY,
-            },
-        }
-    },
+    openapi_extra=openapi.body(
+        {media.JSON: openapi.ref("AssignRequest"), media.NPY: uploads.BINARY}
+    ),
 )
 def assign(
     parts: PartsDep,
@@ -104,7 +99,8 @@ def sample(
     if media_type == media.NPY:
         return media.npy_response(drawn.points, headers)
     if media_type == media.PNG:
-        return Response(picture(*drawn), media_type=media.PNG, headers=headers)
+        png = parts.inference.run(lambda: picture(*drawn))
+        return Response(png, media_type=media.PNG, headers=headers)
     components, points = drawn.components.tolist(), drawn.points.tolist()
     return _json(Sample(model=model.id, seed=seed, components=components, points=points), headers)
 
@@ -116,7 +112,8 @@ def _load(parts: Parts, ref: str) -> tuple[ModelRow, Mixture]:
 
 
 def _check_size(n: int, model: ModelRow, media_type: str) -> None:
-    largest = MAX_SAMPLE_VALUES // prod(model.shape)
+    values = MAX_JSON_VALUES if media_type == media.JSON else MAX_SAMPLE_VALUES
+    largest = max(1, values // prod(model.shape))
     if media_type == media.PNG:
         largest = min(largest, MAX_PICTURED)
     if n > largest:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from api_schemas.common import Page
 from api_schemas.jobs import Job, JobCreate, JobEvent, JobRequest
-from service import datasets, events, jobs, media, uploads
+from service import datasets, events, jobs, media, openapi, uploads
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
 from service.paging import After, Limit, newest_first
@@ -24,29 +24,13 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 Body = TypeVar("Body", bound=BaseModel)
 
 FORM_FIELDS = {
-    "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+    "file": uploads.BINARY,
     "components": {"type": "integer", "minimum": 1},
     "name": {"type": "string"},
     "seed": {"type": "integer", "minimum": 0},
     "config": {"type": "string", "description": "TrainingOptions as JSON"},
 }
-OPENAPI_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            media.JSON: {
-                "schema": JobCreate.model_json_schema(ref_template="#/components/schemas/{model}")
-            },
-            uploads.MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "components"],
-                    "properties": FORM_FIELDS,
-                }
-            },
-        },
-    }
-}
+FORM = {"type": "object", "required": ["file", "components"], "properties": FORM_FIELDS}
 
 
 async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes | uploads.Form]:
@@ -68,7 +52,7 @@ async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes
     "",
     status_code=202,
     responses=responses(400, 404, 413, 415, 422, 503),
-    openapi_extra=OPENAPI_BODY,
+    openapi_extra=openapi.body({media.JSON: openapi.ref("JobCreate"), uploads.MULTIPART: FORM}),
 )
 def create_job(
     parts: PartsDep,
@@ -127,11 +111,9 @@ def _create(parts: Parts, body: bytes) -> Job:
 def _create_from_file(parts: Parts, form: uploads.Form) -> Job:
     """Data set and job are stored together or, when either is refused, not at all."""
     request = _request_of(form.fields)
-    with (
-        datasets.drafted(parts.storage, form.upload, request.name) as draft,
-        parts.database.write() as session,
-    ):
-        dataset, _ = datasets.add(session, parts.storage, draft)
+    cap = parts.settings.max_points_bytes
+    with datasets.storing(parts.database, parts.storage, form.upload, request.name, cap) as stored:
+        session, dataset, _ = stored
         return jobs.view(jobs.create(session, dataset, request))
 
 
@@ -145,7 +127,7 @@ def _request_of(fields: dict[str, str]) -> JobRequest:
 def _json(text: str | bytes, *loc: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = ".".join(("body", *loc))
         raise BadRequest("malformed_json", f"{where}: not valid JSON: {error}") from error
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Model
-from service import media, models
+from service import media, models, uploads
 from service.dependencies import PartsDep
 from service.paging import After, Limit, newest_first
 from service.problems import responses
@@ -38,7 +38,7 @@ def get_model(parts: PartsDep, ref: str) -> Model:
     "/{ref}/assignments",
     response_model=Page[AssignedRow],
     responses={
-        200: {"content": {media.NPY: {"schema": {"type": "string", "format": "binary"}}}},
+        200: {"content": {media.NPY: {"schema": uploads.BINARY}}},
         **responses(404, 406, 422, 503),
     },
 )

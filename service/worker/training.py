@@ -50,8 +50,6 @@ class JobRunner:
             self._finish(claim, "cancelled")
         except TrainerError as error:
             self._finish(claim, "failed", _error("training_failed", str(error)))
-        except MemoryError:
-            self._finish(claim, "failed", _error("out_of_memory", "the worker ran out of memory"))
         except Exception as error:
             log.error("job %s failed: %s", job_id, traceback.format_exc())
             message = f"{type(error).__name__} in the worker; its log has the details"
@@ -108,7 +106,7 @@ class Recorder:
         """The training's callback. Raises LeaseLost."""
         data = asdict(report)
         self.metrics = {name: data[name] for name in ("changed", "losses", "estimator_loss")}
-        checkpoint = self._storage.put(checkpoint_bytes(state))
+        checkpoint = self._storage.put(checkpoint_bytes(state, run=self._claim.job_id))
         with self._database.write() as session:
             jobs.record_iteration(session, self._claim, report.iteration, checkpoint, data)
         previous, self._checkpoint = self._checkpoint, checkpoint

@@ -39,6 +39,12 @@ def check(response: httpx.Response, status: int, code: str, said: str) -> dict[s
     return problem
 
 
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, np.zeros((2, 2)))
+    return buffer.getvalue()
+
+
 def pickled() -> bytes:
     return npy(np.array([[{"a": 1}]]))
 
@@ -52,7 +58,7 @@ def pickled() -> bytes:
         (b"x,y\n1,inf\n", 422, "invalid_file", "row 0, column 1: inf"),
         (pickled(), 422, "invalid_file", "pickled Python objects"),
         (pickle.dumps([[1.0]]), 415, "unsupported_format", "pickle"),
-        (npy(np.zeros((9, 9)))[:-8], 422, "invalid_file", "shorter than its header says"),
+        (npy(np.zeros((9, 9)))[:-8], 422, "invalid_file", "it is shorter than its header says"),
         (b"1" * (MAX_BODY + 1), 413, "body_too_large", f"larger than {MAX_BODY:,} bytes"),
     ],
 )
@@ -77,7 +83,7 @@ def test_a_body_over_the_cap_of_unknown_length(client: Client) -> None:
 
 def test_json_over_its_own_cap(client: Client) -> None:
     huge = io.BytesIO(b'{"points": [' + b"[1,2]," * (MAX_JSON // 4))
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     check(
         client.http.post("/assign", content=huge, headers=headers),
         413,
@@ -99,7 +105,7 @@ def test_json_over_its_own_cap(client: Client) -> None:
         (
             {"components": "2", "config": '{"generator": "conv"}'},
             422,
-            "body.generator: 'conv' needs",
+            "body.config.generator: 'conv' needs",
         ),
         ({"components": "2", "colour": "red"}, 422, "body.colour: Extra inputs"),
     ],
@@ -118,7 +124,14 @@ def test_a_form_without_a_file(client: Client) -> None:
     ("body", "status", "code", "said"),
     [
         (b"{", 400, "malformed_json", "not valid JSON"),
+        (b"[" * 100_000, 400, "malformed_json", "not valid JSON"),
         (b"[]", 422, "invalid_input", "body: Input should be a valid dictionary"),
+        (
+            b'{"dataset": "x", "components": 2, "name": "\\u0000"}',
+            422,
+            "invalid_input",
+            "body.name",
+        ),
         (b"{}", 422, "invalid_input", "body.dataset: Field required"),
         (b'{"dataset": "ds_x", "components": 2}', 404, "dataset_not_found", "no dataset 'ds_x'"),
     ],
@@ -163,9 +176,10 @@ def test_assign_json(client: Client, body: bytes, status: int, code: str, said: 
         (npy(np.zeros((4, 3))), "invalid_points", "points have shape (3,) each"),
         (npy(np.array([[1, np.nan]])), "invalid_points", "row 0, column 1: nan"),
         (npy(np.array([["a", "b"]])), "invalid_points", "must be numbers"),
-        (pickled(), "invalid_input", "pickled objects, which are never loaded"),
-        (npy(np.zeros((9, 2)))[:-8], "invalid_input", "not a valid NPY array"),
-        (b"", "invalid_input", "not a valid NPY array"),
+        (pickled(), "invalid_points", "pickled Python objects, which are never loaded"),
+        (npy(np.zeros((9, 2)))[:-8], "invalid_points", "not a usable NPY array"),
+        (b"", "invalid_points", "not a usable NPY array"),
+        (zipped(), "invalid_points", "not a usable NPY array"),
     ],
 )
 def test_assign_npy(client: Client, body: bytes, code: str, said: str) -> None:

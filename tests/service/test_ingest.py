@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from service.errors import InvalidInput, UnsupportedMediaType
+from service.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from service.ingest import read_points
 
 
@@ -27,10 +27,27 @@ def table(**columns: Any) -> bytes:
     return buffer.getvalue()
 
 
-def read(content: bytes, tmp_path: Path) -> tuple[Any, NDArray[Any]]:
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+BROKEN_HEADERS = [
+    b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + b" " * 5000,
+    b"\x93NUMPY\x09\x09",
+    header("{'descr': '<f8',"),
+    header("{[]: 1}"),
+    header("{'descr': '<f8', 'fortran_order': False, 'shape': (True, 2)}"),
+    header("{'descr': '<f8', 'fortran_order': False, 'shape': (10**31, 2)}"),
+    header(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({10**31}, 2)}}"),
+    header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 2)}"),
+    header("{'descr': 'zz', 'fortran_order': False, 'shape': (1, 2)}"),
+]
+
+
+def read(content: bytes, tmp_path: Path, max_bytes: int = 1 << 30) -> tuple[Any, NDArray[Any]]:
     upload, output = tmp_path / "upload", tmp_path / "points.npy"
     upload.write_bytes(content)
-    points = read_points(upload, output)
+    points = read_points(upload, output, max_bytes)
     return points, np.load(output)
 
 
@@ -40,7 +57,7 @@ def read(content: bytes, tmp_path: Path) -> tuple[Any, NDArray[Any]]:
         b"a,b\n1,2\n3,4.5\n",
         b"a;b\r\n1;2\r\n3;4.5",
         b"a\tb\n1\t2\n3\t4.5\n",
-        b'\xef\xbb\xbf"a","b"\n1,2\n3,4.5\n',
+        b'\xef\xbb\xbf"a","b"\n1,2\n3,4.5\n\n',
         table(a=[1, 3], b=[2.0, 4.5]),
     ],
     ids=["commas", "semicolons", "tabs", "quotes and a mark", "parquet"],
@@ -92,6 +109,19 @@ def test_many_pieces(tmp_path: Path) -> None:
     assert points.columns[2].mean == pytest.approx(values[:, 2].mean())
 
 
+def test_quoted_and_numbered_headers(tmp_path: Path) -> None:
+    points, array = read(b'"height, cm","weight, kg"\n1,2\n', tmp_path)
+    assert [column.name for column in points.columns] == ["height, cm", "weight, kg"]
+    points, array = read(b"0,1,2\n5,6,7\n", tmp_path)
+    assert [column.name for column in points.columns] == ["0", "1", "2"]
+    np.testing.assert_array_equal(array, [[5, 6, 7]])
+
+
+def test_a_small_file_of_very_many_points(tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="over 1,000,000 bytes"):
+        read(table(a=np.zeros(3_000_000)), tmp_path, max_bytes=1_000_000)
+
+
 def test_constant_columns_are_warned_of(tmp_path: Path) -> None:
     assert read(b"a,b\n1,2\n1,3\n", tmp_path)[0].warnings == ["column 'a' is constant"]
 
@@ -108,18 +138,19 @@ def test_constant_columns_are_warned_of(tmp_path: Path) -> None:
         (b"a,a\n1,2\n", "column 'a' occurs twice"),
         (b"a,b\n1,nan\n", "row 0, column 1: nan is not a finite number"),
         (b"a,b\n1,2\n-inf,2\n", "row 1, column 0: -inf is not a finite number"),
+        (b"a\n1\n\n3\n", "line 3, column 'a': the value is missing"),
         (b"\xff\xfe,b\n1,2\n", "not UTF-8"),
         (b",".join(b"%d" % i for i in range(70_000)), "at most 65,536"),
         (b"1," * 5_000_000, "first line is longer"),
-        (npy(np.array([[{}]])), "pickled Python objects, which are never loaded"),
-        (npy(np.zeros((4, 3)))[:-1], "shorter than its header says"),
-        (npy(np.zeros((4, 3)))[:20], "not a valid NPY file"),
+        (npy(np.array([[{}]])), "it holds pickled Python objects, which are never loaded"),
+        (npy(np.zeros((4, 3)))[:-1], "it is shorter than its header says"),
+        (npy(np.zeros((4, 3)))[:20], "not a usable NPY array"),
         (npy(np.zeros(3)), "points must have shape"),
         (npy(np.zeros((0, 3))), "no points"),
         (npy(np.array([["a"]])), "must be numbers"),
         (npy(np.array([[1, np.nan]])), "row 0, column 1: nan"),
         (npy(np.array([[1e300]])), "row 0, column 0"),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + b" " * 5000, "not a valid NPY file"),
+        *((header, "not a usable NPY array") for header in BROKEN_HEADERS),
         (table(a=[1, None]), "row 1, column 'a': the value is missing"),
         (table(a=["x"]), "column 'a' holds string, not numbers"),
         (table(a=[1.0])[:-9], "not a valid Parquet file"),

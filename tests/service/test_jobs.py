@@ -171,6 +171,15 @@ def test_after_the_third_loss_a_job_fails(database: Database, job_id: str) -> No
     assert job.error.code == "worker_lost"
 
 
+def test_an_iteration_done_forgives_losses(database: Database, job_id: str) -> None:
+    for _ in range(4):
+        claimed = claim(database, job_id)
+        with database.write() as session:
+            jobs.record_iteration(session, claimed, 1, "a" * 64, {})
+            jobs.get(session, job_id).lease_expires_at = utc_now() - timedelta(seconds=1)
+        assert sweep(database) == [job_id]
+
+
 def test_a_lost_job_that_was_to_be_cancelled_is(database: Database, job_id: str) -> None:
     claim(database, job_id, lease=-1)
     cancel(database, job_id)

@@ -78,6 +78,15 @@ def test_the_default_moves_to_the_newest(database: Database, fit: Fit) -> None:
         assert models.view(models.get(session, first)).aliases == []
 
 
+def test_aliases_move(database: Database, fit: Fit) -> None:
+    first, second = publish(database, fit), publish(database, fit)
+    for model_id in (first, first, second):
+        with database.write() as session:
+            models.move_alias(session, "best", model_id)
+        with database.read() as session:
+            assert models.get(session, "best").id == model_id
+
+
 def test_a_worker_without_its_lease_publishes_nothing(database: Database, fit: Fit) -> None:
     claim = claimed(database)
     with database.write() as session:

@@ -59,6 +59,10 @@ def test_goes_on_from_its_checkpoint(
     arguments = [str(points_file), "--components", "3", "--out", str(out)]
     assert main([*arguments, "--iterations", "2"]) == 2
     assert "of another run" in capsys.readouterr().err
+    other = tmp_path / "other.npy"
+    np.save(other, np.load(points_file) + 1)
+    assert main([str(other), *arguments[1:], "--iterations", "1"]) == 2
+    assert "of another run" in capsys.readouterr().err
     assert main([*arguments, "--iterations", "1"]) == 0
     assert "iteration" not in capsys.readouterr().err
 
@@ -67,10 +71,10 @@ def test_goes_on_from_its_checkpoint(
     ("content", "components", "said"),
     [
         (None, "3", "No such file"),
-        (b"hello", "3", "not a usable NPY file"),
+        (b"hello", "3", "not a usable NPY array"),
         (np.zeros((2, 2)), "3", "3 components need at least as many points"),
         (np.array([[1, np.nan]]), "1", "row 0, column 1: nan"),
-        (np.array([[{}]]), "1", "not a usable NPY file"),
+        (np.array([[{}]]), "1", "pickled Python objects"),
         (np.zeros((2, 2)), "0", "components: Input should be greater"),
     ],
 )
@@ -86,3 +90,17 @@ def test_bad_input_is_one_line_and_a_status(
     message = capsys.readouterr().err
     assert said in message
     assert len(message.splitlines()) == 1
+
+
+def test_a_device_that_is_not_there(
+    points_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(points_file), "--components", "3", "--out", str(tmp_path / "model")]
+    for device in ("abacus", "cuda:99"):
+        assert main([*arguments, "--device", device]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith(f"error: '{device}' can't be used")
+        assert len(message.splitlines()) == 1
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--threads", "-1"])
+    assert ended.value.code == 2

@@ -61,6 +61,13 @@ def test_samples_have_the_datas_units(fit: Fit) -> None:
     np.testing.assert_allclose(samples.std(0), POINTS.std(0), rtol=0.1)
 
 
+def test_samples_of_time_stamps_keep_their_detail() -> None:
+    stamped = POINTS + 1.7e9
+    samples = train(stamped, short()).mixture.sample(4000).points
+    np.testing.assert_allclose(samples.std(0), POINTS.std(0), rtol=0.1)
+    assert len(np.unique(samples)) > 7900
+
+
 def test_save_and_load(fit: Fit, tmp_path: Path) -> None:
     fit.mixture.save(tmp_path / "model")
     loaded = Mixture.load(tmp_path / "model")

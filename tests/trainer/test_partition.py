@@ -1,6 +1,7 @@
 """Partitions, their sizes and the rescue of empty components."""
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from trainer.partition import (
     EVERYWHERE,
@@ -36,6 +37,15 @@ def test_batches_are_of_a_components_own_points() -> None:
     for j in range(3):
         own = (partition == j).nonzero()[:, 0].tolist()
         assert set(batch[j].tolist()) == set(own)
+
+
+def test_kmeans_does_not_depend_on_threads() -> None:
+    x = torch.rand(5000, 8, generator=rng())
+    with threadpool_limits(4):
+        many = [initial_partition(x, 15, "kmeans", seed=0) for _ in range(3)]
+    with threadpool_limits(1):
+        one = initial_partition(x, 15, "kmeans", seed=0)
+    assert all(torch.equal(partition, one) for partition in many)
 
 
 def test_uniform_means_all_points_for_all() -> None:

@@ -105,6 +105,36 @@ def test_a_run_that_diverges_says_so() -> None:
         train(points, short(), resume=state)
 
 
+def test_annealing_never_raises_the_step_size() -> None:
+    sizes: list[float] = []
+    points = three_blobs()[0]
+    state = initial_state(points, short(learning_rate=1e-5), CPU)
+    train(
+        points,
+        state.config,
+        resume=state,
+        on_step=lambda _: sizes.append(state.optimiser.param_groups[0]["lr"]),
+    )
+    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes) == 1e-5
+
+
+def test_a_restarted_component_has_no_moments_of_its_own() -> None:
+    saved: list[TrainingState] = []
+    train(three_blobs()[0], short(), on_iteration=lambda state, report: saved.append(state))
+    state = saved[-1]
+    state.restart_components({2: 0})
+    for moments in state.optimiser.state.values():
+        assert not moments["exp_avg"][2].any()
+        assert moments["exp_avg"][0].any()
+
+
+def test_equal_checkpoints_of_two_runs_differ() -> None:
+    state = initial_state(three_blobs()[0], short(), CPU)
+    assert checkpoint_bytes(state, "a") == checkpoint_bytes(state, "a")
+    assert checkpoint_bytes(state, "a") != checkpoint_bytes(state, "b")
+
+
 def test_a_torn_checkpoint_is_told() -> None:
     saved: list[bytes] = []
 
@@ -128,6 +158,11 @@ def test_a_torn_checkpoint_is_told() -> None:
 def test_a_config_that_does_not_fit_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidConfig, match=said):
         train(three_blobs()[0], short(**fields))
+
+
+def test_convolutions_need_a_batch() -> None:
+    with pytest.raises(InvalidConfig, match="batch of 2 or more"):
+        train(np.zeros((9, 16, 16)), short(batch_size=1))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""The OpenAPI document: FastAPI's own, and the bodies that routes read by themselves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api_schemas.inference import AssignRequest
+from api_schemas.jobs import JobCreate
+
+BODIES = (AssignRequest, JobCreate)
+REF = "#/components/schemas/{model}"
+
+
+def body(schemas: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+    """``openapi_extra`` of a route that takes bodies of these media types."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": schema} for media_type, schema in schemas.items()},
+        }
+    }
+
+
+def ref(name: str) -> dict[str, str]:
+    """A schema by its name."""
+    return {"$ref": REF.format(model=name)}
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer the whole document."""
+    document: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not document:
+            document.update(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    description=app.description,
+                    routes=app.routes,
+                )
+            )
+            _, bodies = models_json_schema(
+                [(model, "validation") for model in BODIES], ref_template=REF
+            )
+            document["components"]["schemas"].update(bodies["$defs"])
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
