@@ -26,7 +26,8 @@ def test_the_demo(tmp_path: Path) -> None:
     assert np.load(out / "samples.npy").shape == (1000, 8, 8)
     names = [f"component-{j}-{what}" for j in range(10) for what in ("members", "samples")]
     for name in [*names, "mixture", "overview"]:
-        assert Image.open(out / f"{name}.png").format == "PNG"
+        with Image.open(out / f"{name}.png") as image:
+            assert image.format == "PNG"
 
 
 def test_it_leaves_other_folders_alone(tmp_path: Path) -> None:
