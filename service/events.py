@@ -23,6 +23,12 @@ def add(
     session.add(EventRow(job_id=job_id, type=type, level=level, message=message[:1000], data=data))
 
 
+def last_metrics(session: Session, job_id: str) -> dict[str, Any]:
+    """What the last iteration of a job did."""
+    query = select(EventRow.data).where(EventRow.job_id == job_id, EventRow.type == "metrics")
+    return session.scalars(query.order_by(EventRow.id.desc())).first() or {}
+
+
 def page(session: Session, job_id: str, after: int, limit: int) -> Page[JobEvent]:
     """The events that follow event number ``after``, oldest first."""
     query = select(EventRow).where(EventRow.job_id == job_id, EventRow.id > after)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Model, Provenance
 from api_schemas.training import TrainingConfig
-from service import jobs
+from service import events, jobs
 from service.errors import InvalidInput, NotFound
 from service.ids import new_id
 from service.paging import page_of
@@ -21,17 +20,14 @@ from service.tables import AliasRow, AssignmentChunkRow, ModelRow, WeightChunkRo
 from trainer import Mixture
 
 DEFAULT_ALIAS = "default"
+METRICS = ("changed", "losses", "estimator_loss")  # of the last iteration, kept with the model
 WEIGHT_CHUNK_BYTES = 1 << 20
 ASSIGNMENT_CHUNK_ROWS = 1 << 16
 ASSIGNMENT_DTYPE = np.dtype("<u2")
 
 
 def publish(
-    session: Session,
-    claim: jobs.Claim,
-    mixture: Mixture,
-    partition: NDArray[np.int64],
-    metrics: dict[str, Any],
+    session: Session, claim: jobs.Claim, mixture: Mixture, partition: NDArray[np.int64]
 ) -> str:
     """Write a model, its weights and assignments, end its job and make it the default.
 
@@ -39,6 +35,7 @@ def publish(
     """
     jobs.finish(session, claim, "succeeded")
     weights = mixture.to_bytes()
+    last = events.last_metrics(session, claim.job_id)
     model = ModelRow(
         id=new_id("mdl"),
         name=claim.name,
@@ -48,7 +45,7 @@ def publish(
         columns=claim.columns,
         alpha=mixture.alpha.tolist(),
         sizes=np.bincount(partition, minlength=mixture.components).tolist(),
-        metrics=metrics,
+        metrics={name: last[name] for name in METRICS if name in last},
         code_version=version("kvae"),
     )
     session.add(model)

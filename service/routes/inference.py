@@ -18,7 +18,7 @@ from trainer import Mixture
 router = APIRouter(tags=["inference"])
 
 MAX_SAMPLE_VALUES = 1 << 25
-MAX_JSON_VALUES = 1 << 20
+MAX_JSON_VALUES = 1 << 21
 MAX_PICTURED = 4096
 
 BINARY = {"schema": uploads.BINARY}
@@ -59,6 +59,7 @@ def assign(
     components = parts.inference.run(lambda: mixture.assign(points))
     if media_type == media.NPY:
         return media.npy_response(components)
+    _check_answer(len(points), 1 + mixture.components * len(include))
     answer = Assignment(model=model.id, components=components.tolist())
     if "log_densities" in include:
         answer.log_densities = parts.inference.run(lambda: mixture.log_densities(points)).tolist()
@@ -119,6 +120,13 @@ def _check_size(n: int, model: ModelRow, media_type: str) -> None:
     if n > largest:
         msg = f"at most {largest:,} samples of this model can be answered as {media_type}"
         raise InvalidInput.at("query", "n", msg=msg)
+
+
+def _check_answer(points: int, values_a_point: int) -> None:
+    largest = MAX_JSON_VALUES // values_a_point
+    if points > largest:
+        msg = f"at most {largest:,} points at once can be answered so; {points:,} were sent"
+        raise InvalidInput.at("body", "points", msg=msg)
 
 
 def _json(answer: Assignment | Sample, headers: dict[str, str] | None = None) -> Response:

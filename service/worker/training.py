@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 
 from service import events, jobs, models
 from service.database import Database
@@ -33,7 +34,6 @@ class JobRunner:
         self.settings = settings
         self.database = Database(settings.database_url)
         self.storage = Storage(settings.storage_path)
-        self.device = choose_device(settings.device)
 
     def run(self, job_id: str) -> None:
         """Bring the job to its end, unless it is not to be had or is taken away on the way."""
@@ -57,27 +57,28 @@ class JobRunner:
 
     def _train(self, claim: jobs.Claim) -> None:
         points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
+        device = choose_device(self.settings.device)
         recorder = Recorder(self.database, self.storage, claim)
         with Heartbeat(self.database, claim, self.settings.lease_seconds) as heartbeat:
             fit = train(
                 points,
                 claim.config,
-                device=self.device,
+                device=device,
                 threads=self.settings.threads,
-                resume=self._checkpoint(claim),
+                resume=self._checkpoint(claim, device),
                 on_step=heartbeat.step,
                 on_iteration=recorder.record,
             )
             with self.database.write() as session:
-                models.publish(session, claim, fit.mixture, fit.partition, recorder.metrics)
+                models.publish(session, claim, fit.mixture, fit.partition)
         recorder.forget_checkpoint()
 
-    def _checkpoint(self, claim: jobs.Claim) -> TrainingState | None:
+    def _checkpoint(self, claim: jobs.Claim, device: torch.device) -> TrainingState | None:
         """What to resume from; a damaged checkpoint is logged and training starts anew."""
         if claim.checkpoint_sha256 is None:
             return None
         try:
-            return restore(self.storage.path(claim.checkpoint_sha256).read_bytes(), self.device)
+            return restore(self.storage.path(claim.checkpoint_sha256).read_bytes(), device)
         except (DamagedState, FileNotFoundError) as error:
             with self.database.write() as session:
                 message = f"the checkpoint can't be used, training starts anew: {error}"
@@ -96,7 +97,6 @@ class Recorder:
     """Stores a checkpoint and an event after each iteration; keeps the last checkpoint only."""
 
     def __init__(self, database: Database, storage: Storage, claim: jobs.Claim) -> None:
-        self.metrics: dict[str, Any] = {}
         self._database = database
         self._storage = storage
         self._claim = claim
@@ -104,11 +104,11 @@ class Recorder:
 
     def record(self, state: TrainingState, report: Report) -> None:
         """The training's callback. Raises LeaseLost."""
-        data = asdict(report)
-        self.metrics = {name: data[name] for name in ("changed", "losses", "estimator_loss")}
         checkpoint = self._storage.put(checkpoint_bytes(state, run=self._claim.job_id))
         with self._database.write() as session:
-            jobs.record_iteration(session, self._claim, report.iteration, checkpoint, data)
+            jobs.record_iteration(
+                session, self._claim, report.iteration, checkpoint, asdict(report)
+            )
         previous, self._checkpoint = self._checkpoint, checkpoint
         if previous and previous != checkpoint:
             self._storage.delete(previous)

@@ -176,6 +176,7 @@ def test_assign_json(client: Client, body: bytes, status: int, code: str, said: 
         (npy(np.zeros((4, 3))), "invalid_points", "points have shape (3,) each"),
         (npy(np.array([[1, np.nan]])), "invalid_points", "row 0, column 1: nan"),
         (npy(np.array([["a", "b"]])), "invalid_points", "must be numbers"),
+        (npy(np.array(3.0)), "invalid_points", "points must have shape"),
         (pickled(), "invalid_points", "pickled Python objects, which are never loaded"),
         (npy(np.zeros((9, 2)))[:-8], "invalid_points", "not a usable NPY array"),
         (b"", "invalid_points", "not a usable NPY array"),

@@ -93,10 +93,10 @@ def test_the_same_seed_gives_the_same_bytes(client: Client) -> None:
 
 
 def test_json_of_too_many_values(client: Client) -> None:
-    client.train(np.random.default_rng(0).random((50, 30)), 2, iterations=1)
-    response = client.http.get("/sample?n=50000")
+    client.train(np.random.default_rng(0).random((50, 100)), 2, iterations=1)
+    response = client.http.get("/sample?n=100000")
     assert response.status_code == 422
-    assert "at most 34,952 samples" in response.json()["detail"]
+    assert "at most 20,971 samples" in response.json()["detail"]
 
 
 def test_assign_as_json(client: Client) -> None:

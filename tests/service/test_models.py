@@ -29,7 +29,8 @@ def claimed(database: Database) -> jobs.Claim:
 def publish(database: Database, fit: Fit) -> str:
     claim = claimed(database)
     with database.write() as session:
-        return models.publish(session, claim, fit.mixture, fit.partition, {"changed": 0.0})
+        jobs.record_iteration(session, claim, 1, "a" * 64, {"changed": 0.5, "seconds": 1.0})
+        return models.publish(session, claim, fit.mixture, fit.partition)
 
 
 def test_what_is_published_comes_back(
@@ -47,6 +48,7 @@ def test_what_is_published_comes_back(
         assert Mixture.from_bytes(models.weights(session, model_id)).components == 3
         assert jobs.view(model.job).model == model_id
     assert view.aliases == ["default"]
+    assert view.metrics == {"changed": 0.5}
     assert view.sizes == np.bincount(fit.partition).tolist()
     assert view.alpha == [size / view.rows for size in view.sizes]
     assert view.columns == ["x", "y"]
@@ -92,7 +94,7 @@ def test_a_worker_without_its_lease_publishes_nothing(database: Database, fit: F
     with database.write() as session:
         jobs.finish(session, claim, "failed")
     with pytest.raises(jobs.LeaseLost), database.write() as session:
-        models.publish(session, claim, fit.mixture, fit.partition, {})
+        models.publish(session, claim, fit.mixture, fit.partition)
     with database.read() as session:
         for table in (ModelRow, WeightChunkRow, AssignmentChunkRow):
             assert session.scalar(select(func.count()).select_from(table)) == 0
