@@ -28,7 +28,7 @@ def main() -> int:
             print(f"kVAE is ready at {stack.address} (API: {stack.address}/docs)", flush=True)
             stack.watch()
         return 0
-    except StartError as error:
+    except (StartError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -177,8 +177,9 @@ def _listen(port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise StartError(f"port {port} can't be used: {error.strerror}") from error
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise StartError(f"port {port} can't be used: {reason}") from error
         listener.listen(128)
         yield listener
 

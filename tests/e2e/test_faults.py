@@ -136,6 +136,7 @@ def test_a_taken_port_is_one_line_and_a_status(client: Client, tmp_path: Path) -
     done = serve("--port", port, "--folder", str(tmp_path / "other"))
     assert done.returncode == 1
     assert done.stderr == f"error: port {port} can't be used: Address already in use\n"
+    assert "port must be 0-65535" in serve("--port", "99999").stderr
 
 
 def test_one_stack_a_folder(stack: tuple[Client, subprocess.Popen[str]], tmp_path: Path) -> None:
