@@ -26,7 +26,10 @@ class Assignment(BaseModel):
     model: str
     components: list[int]
     log_densities: list[list[float]] | None = Field(
-        None, description="log dP_gj / dP_d up to a constant a component, (N, K)"
+        None,
+        description="log dP_gj / dP_d up to a constant a component, (N, K): how likely each "
+        "component makes the point, relative to the data as a whole; it tells components apart, "
+        "not outliers from the rest",
     )
     posterior: list[list[float]] | None = Field(
         None, description="P(component | point) with alpha as the prior, (N, K)"

@@ -72,16 +72,16 @@ def main() -> int:
     console.print("  overview.png             every component: what it won, what it makes up")
     console.print("  component-*-members.png  digits that a component won")
     console.print("  component-*-samples.png  digits that it makes up")
-    console.print("  mixture.png, samples.npy, report.json")
+    console.print("  mixture.png, samples.npy, report.json; service/ has the logs and the database")
     return 0
 
 
 def prepare(out: Path) -> None:
     """An empty folder, in place of what an earlier demo left. Raises SystemExit for another's."""
     if out.exists() and any(out.iterdir()) and not (out / "service").exists():
-        raise SystemExit(f"{out} is not empty and not a demo's")
+        raise SystemExit(f"{out} is not empty and not a demo's: remove it or name another folder")
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    (out / "service").mkdir(parents=True)
 
 
 def demonstrate(
@@ -201,7 +201,11 @@ def load(name: str, out: Path) -> tuple[Images, Labels]:
     else:
         if folder := os.environ.get("KVAE_DATA"):
             unpack(Path(folder) / "MNIST" / "raw", out / "MNIST" / "raw")
-        tensors = mnist(out, train=True, download=True)
+        try:
+            tensors = mnist(out, train=True, download=True)
+        except (OSError, RuntimeError) as error:
+            hint = "set KVAE_DATA to a folder that has MNIST/raw/ in it"
+            raise SystemExit(f"MNIST can't be downloaded ({error}); {hint}") from error
         images, labels = tensors[0].numpy(), tensors[1].numpy()
     order = np.random.default_rng(SEED).permutation(len(images))
     return images[order], labels[order]
@@ -210,7 +214,7 @@ def load(name: str, out: Path) -> tuple[Images, Labels]:
 def unpack(source: Path, target: Path) -> None:
     """Copies of data files, plain ones as they are: torchvision reads unpacked files only."""
     target.mkdir(parents=True)
-    for path in source.iterdir():
+    for path in source.glob("*"):
         is_packed = path.suffix == ".gz"
         with gzip.open(path) if is_packed else path.open("rb") as file:
             (target / (path.stem if is_packed else path.name)).write_bytes(file.read())

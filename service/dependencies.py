@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 
 from service.database import Database
+from service.errors import InvalidInput
 from service.inference import Inference
 from service.queue import JobQueue
 from service.settings import Settings
@@ -26,6 +28,20 @@ class Parts:
 def parts_of(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
+
+
+def refuse_unknown_query(request: Request) -> None:
+    """Raise InvalidInput for a query parameter that the route does not have: it would be a typo."""
+    known = _query_names(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            taken = ", ".join(sorted(known)) or "none"
+            raise InvalidInput.at("query", name, msg=f"unknown parameter; this call takes {taken}")
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*(_query_names(inner) for inner in dependant.dependencies))
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]

@@ -29,6 +29,7 @@ STOP_SECONDS = 5.0
 POLL_SECONDS = 0.2
 MAX_RESTARTS = 5  # of one child within RESTART_WINDOW seconds
 RESTART_WINDOW = 60.0
+MAX_RUN_PATH = 95
 
 
 class StartError(Exception):
@@ -108,7 +109,7 @@ def embedded_stack(folder: Path, port: int) -> Iterator[Stack]:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_lock(folder))
         listener = stack.enter_context(_listen(port))
-        run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvae-")))
+        run = stack.enter_context(_run_folder(folder))
         environment = _environment(folder, run)
         migrate(environment["KVAE_DATABASE_URL"])
         children = _children(folder, run, listener, environment)
@@ -169,6 +170,18 @@ def _lock(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise StartError(f"another stack is running over {folder}") from None
         yield
+
+
+@contextmanager
+def _run_folder(folder: Path) -> Iterator[Path]:
+    """Where the broker's socket lies; the system allows its path about 100 bytes."""
+    run = folder.resolve() / "run"
+    if len(os.fsencode(run)) < MAX_RUN_PATH:
+        run.mkdir(mode=0o700, exist_ok=True)
+        yield run
+    else:
+        with tempfile.TemporaryDirectory(prefix="kvae-") as name:
+            yield Path(name)
 
 
 @contextmanager

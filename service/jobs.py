@@ -169,6 +169,8 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
             lost["error"] = {"code": "worker_lost", "message": message, "param": None}
         else:
             to, lost["enqueued_at"] = "queued", now
+            message = f"the worker fell silent; goes on after iteration {job.iteration}"
+            events.add(session, job.id, "message", message, "warning")
         unchanged = and_(JobRow.attempt == job.attempt, JobRow.status == job.status)
         if _move(session, job.id, to, unchanged, JobRow.lease_expires_at < now, **lost):
             again += [job.id] if to == "queued" else []

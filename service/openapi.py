@@ -7,10 +7,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from api_schemas.common import Problem
 from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
 
-BODIES = (AssignRequest, JobCreate)
+SCHEMAS = (AssignRequest, JobCreate, Problem)  # which FastAPI does not find by itself
 REF = "#/components/schemas/{model}"
 
 
@@ -44,7 +45,7 @@ def install(app: FastAPI) -> None:
                 )
             )
             _, bodies = models_json_schema(
-                [(model, "validation") for model in BODIES], ref_template=REF
+                [(model, "validation") for model in SCHEMAS], ref_template=REF
             )
             document["components"]["schemas"].update(bodies["$defs"])
         return document

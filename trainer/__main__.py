@@ -53,6 +53,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if resume and not is_of_run(resume, points, config):
         raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
 
+    if resume:
+        print(f"going on after iteration {resume.iteration}", file=sys.stderr)
+
     def after_iteration(state: TrainingState, report: Report) -> None:
         write_atomically(checkpoint, checkpoint_bytes(state))
         alpha = " ".join(f"{a:.3f}" for a in report.alpha)

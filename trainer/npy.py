@@ -16,7 +16,8 @@ MAGIC = b"\x93NUMPY"
 
 def map_npy(path: Path) -> Points:
     """The array of a file, read as it is used. Raises InvalidPoints or OSError."""
-    with _explained():
+    with _explained(), path.open("rb") as file:
+        _check_magic(file.read(len(MAGIC)))
         array: Points = np.lib.format.open_memmap(path, mode="r")
     return array
 
@@ -24,8 +25,14 @@ def map_npy(path: Path) -> Points:
 def parse_npy(data: bytes) -> Points:
     """The array of a file's bytes. Raises InvalidPoints."""
     with _explained():
+        _check_magic(data[: len(MAGIC)])
         array: Points = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     return array
+
+
+def _check_magic(head: bytes) -> None:
+    if head != MAGIC:
+        raise ValueError("it is another kind of file; numpy.save writes this one")
 
 
 @contextmanager

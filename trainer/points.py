@@ -1,6 +1,6 @@
 """Points as the trainer takes them: numpy arrays (N, D), (N, H, W) or (N, C, H, W)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -44,7 +44,7 @@ def check_shape(shape: tuple[int, ...], kind: str = "f") -> None:
         )
 
 
-def check_finite(points: Points, first_row: int = 0) -> None:
+def check_finite(points: Points, first_row: int = 0, names: Sequence[str] = ()) -> None:
     """Raise InvalidPoints that names the first value that is not finite or not a float32."""
     limit = np.finfo(np.float32).max
     for part in chunks(points):
@@ -53,7 +53,7 @@ def check_finite(points: Points, first_row: int = 0) -> None:
         if bad.any():
             row, *at = (int(i) for i in np.argwhere(bad)[0])
             value = points[part][(row, *at)]
-            column = at[0] if len(at) == 1 else tuple(at)
+            column = repr(names[at[0]]) if names else at[0] if len(at) == 1 else tuple(at)
             raise InvalidPoints(
                 f"row {first_row + part.start + row}, column {column}: "
                 f"{value} is not a finite number below {limit:.1e}"

@@ -15,6 +15,7 @@ from service.ingest.source import Source, bad_file, check_columns
 
 MAX_LINE_BYTES = 8 << 20
 DELIMITERS = b",;\t"
+COLUMNS_ERROR = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 CONVERSION_ERROR = re.compile(r"CSV column #(\d+):(?: Row #(\d+):)? .*invalid value '(.*)'", re.S)
 
 
@@ -65,6 +66,11 @@ def _check_missing(batch: pa.RecordBatch, line: int) -> None:
 
 
 def _explain(message: str, names: list[str]) -> NoReturn:
+    if "Could not skip" in message or "Empty CSV" in message:
+        raise bad_file("the file holds no points")
+    if ragged := COLUMNS_ERROR.search(message):
+        line, expected, got = ragged.groups()
+        raise bad_file(f"line {line} has {got} columns, the first line {expected}")
     found = CONVERSION_ERROR.search(message)
     if not found:
         raise bad_file(message.splitlines()[0])

@@ -42,7 +42,7 @@ def read_points(upload: Path, output: Path, max_bytes: int) -> Points:
         source = OPENERS[found](upload)
         with PointsWriter(output, source.point_shape, source.dtype) as writer:
             for piece in source.pieces:
-                check_finite(piece, first_row=writer.rows)
+                check_finite(piece, writer.rows, source.columns)
                 writer.write(piece)
                 if writer.bytes > max_bytes:
                     raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")

@@ -37,7 +37,10 @@ def upload_dataset(
     response: Response,
     name: Annotated[Name | None, Query()] = None,
 ) -> Dataset:
-    """Upload points as CSV, NPY or Parquet, as the raw body or as `file` of a form."""
+    """Upload points as CSV, NPY or Parquet, as the raw body or as `file` of a form.
+
+    The same bytes again give the same data set, under its first name.
+    """
     name = name or form.fields.get("name")
     cap = parts.settings.max_points_bytes
     with datasets.storing(parts.database, parts.storage, form.upload, name, cap) as stored:

@@ -54,8 +54,8 @@ def pickled() -> bytes:
     [
         (b"", 422, "invalid_file", "the file is empty"),
         (b"x,y\n1,2\n3,oops\n", 422, "invalid_file", "line 3, column 'y': 'oops' is not a number"),
-        (b"x,y\n1,nan\n", 422, "invalid_file", "row 0, column 1: nan"),
-        (b"x,y\n1,inf\n", 422, "invalid_file", "row 0, column 1: inf"),
+        (b"x,y\n1,nan\n", 422, "invalid_file", "row 0, column 'y': nan"),
+        (b"x,y\n1,inf\n", 422, "invalid_file", "row 0, column 'y': inf"),
         (pickled(), 422, "invalid_file", "pickled Python objects"),
         (pickle.dumps([[1.0]]), 415, "unsupported_format", "pickle"),
         (npy(np.zeros((9, 9)))[:-8], 422, "invalid_file", "it is shorter than its header says"),
@@ -214,6 +214,8 @@ def test_other_media_types(client: Client) -> None:
         ("/jobs/job_x/events", 404, "job_not_found", "there is no job 'job_x'"),
         ("/datasets/ds_x", 404, "dataset_not_found", "there is no dataset 'ds_x'"),
         ("/jobs?limit=101", 422, "invalid_input", "query.limit"),
+        ("/sample?componnt=3", 422, "invalid_input", "this call takes component, model, n, seed"),
+        ("/healthz?x=1", 422, "invalid_input", "query.x: unknown parameter; this call takes none"),
         ("/nowhere", 404, "not_found", "GET /nowhere"),
     ],
 )

@@ -62,6 +62,9 @@ def test_a_killed_workers_job_goes_on_from_its_checkpoint(
     finished = client.wait(job)
     assert finished["attempt"] == 2
     events = client.get(f"/jobs/{job}/events", limit=100)["data"]
+    warnings = [e["message"] for e in events if e["level"] == "warning"]
+    assert len(warnings) == 1
+    assert "the worker fell silent; goes on after iteration" in warnings[0]
     iterations = [e["data"]["iteration"] for e in events if e["type"] == "metrics"]
     assert iterations == list(range(1, LONG["iterations"] + 1))  # none twice: it did resume
     models = [client.get(f"/models/{ref}") for ref in (undisturbed["model"], finished["model"])]
@@ -137,6 +140,16 @@ def test_a_taken_port_is_one_line_and_a_status(client: Client, tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr == f"error: port {port} can't be used: Address already in use\n"
     assert "port must be 0-65535" in serve("--port", "99999").stderr
+
+
+def test_a_wrong_setting_is_one_line_and_a_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KVAE_MAX_BODY_BYTES", "plenty")
+    done = serve("--port", "0", "--folder", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: KVAE_MAX_BODY_BYTES: Input should be a valid integer")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_one_stack_a_folder(stack: tuple[Client, subprocess.Popen[str]], tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def answers(script: str, client: Client, folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_three_calls(client: Client, tmp_path: Path) -> None:
-    (job,) = answers(code("bash", "/jobs"), client, tmp_path)
+    job, listed = answers(code("bash", "/jobs"), client, tmp_path)
+    assert listed["data"][0]["id"] == job["id"]
     client.wait(job["id"])
     assigned, sampled = answers(code("bash", "/assign"), client, tmp_path)
     assert len(set(assigned["components"])) == 2
@@ -51,7 +52,7 @@ def test_the_three_calls(client: Client, tmp_path: Path) -> None:
 
 def test_the_trainer_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    np.save("points.npy", three_blobs()[0][:60])
+    np.savetxt("points.csv", three_blobs()[0][:60], delimiter=",")
     scope: dict[str, Any] = {}
     script = code("python", "from trainer").replace("components=8", "components=8, iterations=1")
     exec(script, scope)  # noqa: S102
