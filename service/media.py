@@ -49,16 +49,11 @@ def parse_points(body: bytes, content_type: str | None) -> NDArray[Any]:
     )
 
 
-def npy_bytes(array: NDArray[Any]) -> bytes:
-    """An array as an NPY file."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
 def npy_response(array: NDArray[Any], headers: dict[str, str] | None = None) -> Response:
     """An array as the answer."""
-    return Response(npy_bytes(array), media_type=NPY, headers=headers)
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return Response(buffer.getvalue(), media_type=NPY, headers=headers)
 
 
 def _points_from_json(body: bytes) -> NDArray[Any]:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-COPY_BYTES = 1 << 20
-
 
 def seal(path: Path) -> str:
     """Bring a file's bytes to the disk; returns the name that they go by."""

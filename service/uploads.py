@@ -12,9 +12,10 @@ from starlette.datastructures import UploadFile
 from service import media, openapi
 from service.datasets import Upload
 from service.errors import BadRequest
-from service.storage import COPY_BYTES, Storage
+from service.storage import Storage
 
 MULTIPART = "multipart/form-data"
+COPY_BYTES = 1 << 20
 
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 FILE_BODY = openapi.body(

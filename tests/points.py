@@ -1,5 +1,6 @@
-"""Small data sets that the tests share."""
+"""Small data sets that the tests share, and how they travel."""
 
+import io
 from typing import Any
 
 import numpy as np
@@ -26,3 +27,10 @@ def digits() -> tuple[Points, Labels]:
     """1,797 handwritten digits, (1797, 8, 8) of uint8."""
     data = load_digits()
     return data.images.astype(np.uint8), data.target
+
+
+def npy(array: Points) -> bytes:
+    """An array as an NPY file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()

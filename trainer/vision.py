@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-MISSING_OPERATORS = {
-    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-}
+MISSING_OPERATORS = ("nms", "qnms")
+SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def make_grid(images: Tensor, columns: int, pad_value: float = 0.0) -> Tensor:
@@ -36,7 +34,7 @@ def _torchvision(module: str) -> Any:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    for name, schema in MISSING_OPERATORS.items():
+    for name in MISSING_OPERATORS:
         if not hasattr(torch.ops.torchvision, name):
-            torch.library.define(f"torchvision::{name}", schema.removeprefix(name))
+            torch.library.define(f"torchvision::{name}", SIGNATURE)
     return import_module(f"torchvision.{module}")

@@ -1,7 +1,6 @@
 """Writes rows of unknown number as one NPY file and keeps their statistics on the way."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import numpy as np
@@ -47,12 +46,7 @@ class PointsWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.seek(0)
         self._write_header()  # numpy pads the header so that the first axis can grow in place
         self._file.close()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.points import npy
 from tests.servers import embedded_service
 
 NPY = "application/x-npy"
@@ -22,12 +23,6 @@ ENVIRONMENT = {
     "KVAE_MAX_BODY_BYTES": str(MAX_BODY),
     "KVAE_MAX_JSON_BYTES": str(MAX_JSON),
 }
-
-
-def npy(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
 
 
 def from_npy(response: httpx.Response) -> NDArray[Any]:

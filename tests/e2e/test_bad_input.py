@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import MAX_BODY, MAX_JSON, NPY, Client, npy
-from tests.points import three_blobs
+from tests.e2e.conftest import MAX_BODY, MAX_JSON, NPY, Client
+from tests.points import npy, three_blobs
 
 CSV = "x,y\n1,2\n3,4\n"
 

@@ -13,12 +13,7 @@ from pyarrow import parquet
 
 from service.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from service.ingest import read_points
-
-
-def npy(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
+from tests.points import npy
 
 
 def table(**columns: Any) -> bytes:
