@@ -1,10 +1,11 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test check format constraints clean
+.PHONY: help env demo serve test check paper bench-clustering bench-training format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
 PORT ?= 8000
+SCALE ?= quick
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
@@ -12,7 +13,7 @@ INSTALLED := .venv/installed
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 env: $(INSTALLED) ## make the environment in .venv
 
@@ -38,6 +39,18 @@ check: $(INSTALLED) ## ruff, mypy, import contracts, migrations
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m migrations.check
 
+paper: $(INSTALLED) ## reproduce the paper's tables and figures in benchmark-output/ (SCALE=quick or full)
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.paper --scale $(SCALE) --json benchmark-output/paper.json
+
+bench-clustering: $(INSTALLED) ## the default preset against other clusterings, 5 seeds
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.clustering --json benchmark-output/clustering.json
+
+bench-training: $(INSTALLED) ## speed and memory of training, each against its reference
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.training --json benchmark-output/training.json
+
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -46,5 +59,5 @@ constraints: $(INSTALLED) ## write what is installed to constraints.txt
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean: ## remove the environment and everything that was made
-	rm -rf .venv demo-output kvae-data *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv demo-output benchmark-output kvae-data *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

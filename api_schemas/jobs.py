@@ -6,7 +6,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_schemas.common import Name
-from api_schemas.training import MAX_COMPONENTS, TrainingConfig, TrainingOptions
+from api_schemas.training import (
+    COMPONENTS,
+    Components,
+    PresetName,
+    TrainingConfig,
+    TrainingOptions,
+    training_config,
+)
 
 JobStatus = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
 
@@ -16,17 +23,19 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    components: int = Field(
-        ge=1, le=MAX_COMPONENTS, description="number of generative models that compete, K"
+    components: Components = Field(description=COMPONENTS)
+    preset: PresetName = Field(
+        "default",
+        description="where the options start from: what measured best, or the paper as written",
     )
     name: Name | None = None
     seed: int = Field(0, ge=0, lt=2**63)
-    config: TrainingOptions = TrainingOptions()
+    config: TrainingOptions = Field(TrainingOptions(), description="changes to the preset")
 
     def training_config(self) -> TrainingConfig:
         """The whole run that is asked for."""
-        options = self.config.model_dump()
-        return TrainingConfig(components=self.components, seed=self.seed, **options)
+        options = self.config.model_dump(exclude_unset=True)
+        return training_config(self.components, self.seed, self.preset, **options)
 
 
 class JobCreate(JobRequest):

@@ -138,7 +138,7 @@ def record_iteration(
     """Make a checkpoint the one to resume from, and log its iteration. Raises LeaseLost."""
     values = {"iteration": iteration, "checkpoint_sha256": checkpoint_sha256, "losses": 0}
     _update_held(session, claim, **values)
-    message = f"iteration {iteration} of {claim.config.iterations}"
+    message = f"iteration {iteration} of {claim.config.all_iterations}"
     events.add(session, claim.job_id, "metrics", message, **data)
 
 
@@ -200,7 +200,7 @@ def view(job: JobRow) -> Job:
         config=config,
         progress=Progress(
             iteration=job.iteration,
-            of=config.iterations,
+            of=config.all_iterations,
             fraction=job.fraction,
             eta_seconds=job.eta_seconds,
         ),

@@ -3,11 +3,13 @@
 from api_schemas.training import TrainingConfig
 from trainer.checkpoint import checkpoint_bytes, restore
 from trainer.errors import DamagedState, Diverged, InvalidConfig, InvalidPoints, TrainerError
+from trainer.kvae import KVAE
 from trainer.loop import Fit, Report, train
 from trainer.mixture import Mixture, Samples
 from trainer.state import TrainingState
 
 __all__ = [
+    "KVAE",
     "DamagedState",
     "Diverged",
     "Fit",

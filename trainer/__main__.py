@@ -1,23 +1,27 @@
 """`python -m trainer points.npy --components 8 --out model/`: train from a file, no service needed.
 
 Interrupted, the same command goes on from the last iteration's checkpoint in the output folder.
+`torchrun --nproc-per-node 4 -m trainer …` deals the components out to four processes.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
+import torch
 from pydantic import ValidationError
 
-from api_schemas.training import TrainingConfig
-from trainer.checkpoint import checkpoint_bytes, restore
+from api_schemas.training import Components, PresetName, TrainingConfig, training_config
+from trainer.checkpoint import forget_checkpoints, keep_checkpoint, last_checkpoint
 from trainer.devices import choose_device
 from trainer.errors import TrainerError
 from trainer.loop import Report, train
 from trainer.npy import map_npy
-from trainer.points import check_points
-from trainer.serialise import write_atomically
+from trainer.points import Points, check_points
+from trainer.ranks import Ranks, joined_ranks
 from trainer.state import TrainingState, is_of_run
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -32,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         return _complain(str(error))
     except ValidationError as error:
         first = error.errors()[0]
-        return _complain(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        return _complain(f"{first['loc'][0]}: {first['msg']}")
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last iteration", file=sys.stderr)
         return 130
@@ -40,55 +44,96 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    options = {"seed": arguments.seed, "iterations": arguments.iterations}
-    given = {name: value for name, value in options.items() if value is not None}
-    config = TrainingConfig(components=arguments.components, **given)
+    given = {} if arguments.iterations is None else {"iterations": arguments.iterations}
+    options = {**dict(arguments.set), **given}
+    config = training_config(arguments.components, arguments.seed, arguments.preset, **options)
     points = map_npy(arguments.points)
     check_points(points)
     device = choose_device(arguments.device)
-    out: Path = arguments.out
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / CHECKPOINT
-    resume = restore(checkpoint.read_bytes(), device) if checkpoint.exists() else None
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with joined_ranks(device) as ranks:
+        _train(points, config, device, ranks, arguments)
+
+
+def _train(
+    points: Points,
+    config: TrainingConfig,
+    device: torch.device,
+    ranks: Ranks,
+    arguments: argparse.Namespace,
+) -> None:
+    """The first process speaks, keeps checkpoints and saves; all others only compute."""
+    checkpoint = arguments.out / CHECKPOINT
+    resume = last_checkpoint(checkpoint, device)
     if resume and not is_of_run(resume, points, config):
         raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
-
-    if resume:
+    ranks.wait()  # until all have read the checkpoint, before the first writes another
+    first = ranks.index == 0
+    if resume and first:
         print(f"going on after iteration {resume.iteration}", file=sys.stderr)
 
     def after_iteration(state: TrainingState, report: Report) -> None:
-        write_atomically(checkpoint, checkpoint_bytes(state))
-        alpha = " ".join(f"{a:.3f}" for a in report.alpha)
-        print(
-            f"iteration {report.iteration} of {report.of}: {report.changed:.1%} moved, "
-            f"alpha {alpha}, {report.seconds:.1f} s",
-            file=sys.stderr,
-        )
+        if first:
+            keep_checkpoint(checkpoint, state)
+            print(_line(report), file=sys.stderr)
 
     fit = train(
         points,
         config,
         device=device,
         threads=arguments.threads,
+        ranks=ranks,
         resume=resume,
         on_iteration=after_iteration,
     )
-    fit.mixture.save(out)
-    np.save(out / "assignments.npy", fit.partition)
-    checkpoint.unlink()
-    print(out)
+    if first:
+        fit.mixture.save(arguments.out)
+        np.save(arguments.out / "assignments.npy", fit.partition)
+        forget_checkpoints(checkpoint)
+        print(arguments.out)
+
+
+def _line(report: Report) -> str:
+    alpha = " ".join(f"{a:.3f}" for a in report.alpha)
+    return (
+        f"iteration {report.iteration} of {report.of}: {report.changed:.1%} moved, "
+        f"alpha {alpha}, {report.seconds:.1f} s"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     parser.add_argument("points", type=Path, help="NPY file (N, D), (N, H, W) or (N, C, H, W)")
-    parser.add_argument("--components", type=int, required=True, help="K")
+    parser.add_argument("--components", type=_count, required=True, help="K, or auto")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
+    parser.add_argument("--preset", choices=get_args(PresetName), default="default")
     parser.add_argument("--iterations", type=int, help="turns of the outer loop")
+    parser.add_argument(
+        "--set",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other option of the configuration",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="torch device; CUDA when there is one, else the CPU")
     parser.add_argument("--threads", type=_positive, help="CPU threads; by the size of a step")
     return parser
+
+
+def _count(text: str) -> Components:
+    return "auto" if text == "auto" else int(text)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(text)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _positive(text: str) -> int:

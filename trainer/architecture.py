@@ -4,40 +4,51 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
-from api_schemas.training import TrainingOptions
+from api_schemas.training import EstimatorName, GeneratorName, TrainingOptions
 
-CONV_FROM = 16  # pixels; a smaller image is a vector to an MLP
+CONV_FROM = 33  # pixels; a smaller image is a vector to an MLP
 VAE_FILTERS = (8, 16, 32, 64)  # Locatello et al. (2018), appendix A.1
-ESTIMATOR_FILTERS = (16, 32, 64)
+ESTIMATOR_LAYERS = 3  # each with twice the filters of the one before
+ESTIMATOR_FILTERS, ESTIMATOR_UNITS = 16, 64
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of the K VAEs and of the estimator.
+    """Sizes of the K generators and of the estimator.
 
     ``shape`` is one point's: (D,) for tables, (C, H, W) for images.
     """
 
     shape: tuple[int, ...]
-    generator: Literal["mlp", "conv"]
+    generator: GeneratorName
+    network: Literal["mlp", "conv"]
     likelihood: Literal["gaussian", "bernoulli"]
     hidden: int
     latent: int
+    latent_gaussians: int
+    component_scaling: bool
     sample_noise: bool
-    estimator: Literal["classifier", "discriminators"]
+    estimator: EstimatorName
+    estimator_width: int
+    filters: tuple[int, ...] = VAE_FILTERS  # of each convolution of a generator
 
     @property
     def dimensions(self) -> int:
         return prod(self.shape)
 
+    @property
+    def is_image(self) -> bool:
+        return len(self.shape) == 3
+
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Architecture":
         """Inverse of dataclasses.asdict by way of JSON, which has no tuples."""
-        return cls(**{**fields, "shape": tuple(fields["shape"])})
+        filters = tuple(fields.get("filters", VAE_FILTERS))
+        return cls(**{**fields, "shape": tuple(fields["shape"]), "filters": filters})
 
     def flops_a_point(self) -> float:
         """Arithmetic of one training step of one VAE on one point, roughly."""
-        if self.generator == "conv":
+        if self.network == "conv":
             return 12 * 16 * 25 * self.dimensions
         return 12 * self.hidden * (self.dimensions + self.hidden + self.latent)
 
@@ -46,16 +57,27 @@ def choose_architecture(shape: tuple[int, ...], options: TrainingOptions) -> Arc
     """Fill what the options leave open from the shape of a point."""
     image = len(shape) == 3
     dimensions = prod(shape)
-    generator = options.generator
-    if generator == "auto":
-        generator = "conv" if image and min(shape[1:]) >= CONV_FROM else "mlp"
-    likelihood = "gaussian" if options.likelihood == "auto" else options.likelihood
+    network = options.network
+    if network == "auto":
+        network = "conv" if image and min(shape[1:]) >= CONV_FROM else "mlp"
+    hidden = options.hidden or _hidden(dimensions)
+    width = ESTIMATOR_FILTERS if network == "conv" else max(ESTIMATOR_UNITS, hidden)
+    gaussians = options.latent_gaussians
     return Architecture(
         shape=shape,
-        generator=generator,
-        likelihood=likelihood,
-        hidden=options.hidden or (50 if dimensions <= 16 else 64 if dimensions <= 256 else 128),
-        latent=options.latent or min(dimensions, 8),
-        sample_noise=not image if options.sample_noise is None else options.sample_noise,
+        generator=options.generator,
+        network=network,
+        likelihood="gaussian" if options.likelihood == "auto" else options.likelihood,
+        hidden=hidden,
+        latent=options.latent or min(dimensions, 16 if image else 8),
+        component_scaling=options.component_scaling,
+        latent_gaussians=(5 if image else 1) if gaussians is None else gaussians,
+        sample_noise=options.sample_noise,
         estimator=options.estimator,
+        estimator_width=options.estimator_width or width,
     )
+
+
+def _hidden(dimensions: int) -> int:
+    """Units that measured best for their cost."""
+    return 50 if dimensions <= 16 else 64 if dimensions <= 256 else 128

@@ -1,17 +1,21 @@
 """A training run as bytes: everything that an undisturbed run would have in memory."""
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
 from trainer.architecture import Architecture
-from trainer.estimators import new_estimator
+from trainer.errors import DamagedState
+from trainer.estimators import DensityEstimator
+from trainer.generators import Generators
+from trainer.kinds import rebuilt_networks
 from trainer.points import Scaling
-from trainer.serialise import grouped, pack, prefixed, unpack
-from trainer.state import TrainingState, new_optimiser
-from trainer.vae import VAEStack
+from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
+from trainer.state import Best, TrainingState
 
 
 def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
@@ -24,15 +28,21 @@ def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
         "scaling.shift": torch.from_numpy(state.scaling.shift),
         "scaling.scale": torch.from_numpy(state.scaling.scale),
     }
-    tensors |= prefixed("generators", state.generators.state_dict())
-    tensors |= prefixed("estimator", state.estimator.state_dict())
-    for index, moments in state.optimiser.state_dict()["state"].items():
-        tensors |= prefixed(f"optimiser.{index}", moments)
+    tensors |= _networks("", state.generators, state.estimator)
+    if state.shares is not None:
+        tensors["shares"] = state.shares
+    if state.best is not None:
+        tensors["best_partition"] = state.best.partition
+        if state.best.shares is not None:
+            tensors["best_shares"] = state.best.shares
+        tensors |= _networks("best_", state.best.generators, state.best.estimator)
     description = {
         "config": state.config.model_dump(),
         "architecture": asdict(state.architecture),
         "point_shape": list(state.point_shape),
         "iteration": state.iteration,
+        "quiet": state.quiet,
+        "best": state.best and {"lowest": state.best.lowest, "iteration": state.best.iteration},
         "run": run,
     }
     return pack(tensors, "checkpoint", description)
@@ -44,22 +54,104 @@ def restore(data: bytes, device: torch.device) -> TrainingState:
     parts = grouped({name: tensor.to(device) for name, tensor in tensors.items()})
     config = TrainingConfig(**description["config"])
     architecture = Architecture.from_json(description["architecture"])
-    rng = torch.Generator(device)
-    generators = VAEStack(config.components, architecture, rng)
-    generators.load_state_dict(parts["generators"])
-    estimator = new_estimator(config.components, architecture, rng)
-    estimator.load_state_dict(parts["estimator"])
-    optimiser = new_optimiser(generators, config)
-    moments = {int(index): m for index, m in grouped(parts["optimiser"]).items()}
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    generators, estimator = _rebuilt("", config, architecture, parts, device)
+    best = None
+    if description["best"]:
+        kept = _rebuilt("best_", config, architecture, parts, device)
+        best = Best(
+            **description["best"],
+            generators=kept[0],
+            estimator=kept[1],
+            partition=tensors["best_partition"].to(device),
+            shares=tensors["best_shares"].to(device) if "best_shares" in tensors else None,
+        )
     return TrainingState(
         config=config,
         architecture=architecture,
         point_shape=tuple(description["point_shape"]),
         scaling=Scaling(tensors["scaling.shift"].numpy(), tensors["scaling.scale"].numpy()),
         generators=generators,
-        optimiser=optimiser,
-        estimator=estimator.eval(),
+        estimator=estimator,
         partition=tensors["partition"].to(device),
+        shares=tensors["shares"].to(device) if "shares" in tensors else None,
         iteration=description["iteration"],
+        quiet=description["quiet"],
+        best=best,
     )
+
+
+def keep_checkpoint(path: Path, state: TrainingState) -> None:
+    """Write a checkpoint; the one before stays beside it until the next."""
+    if path.exists():
+        os.replace(path, _previous(path))
+    write_atomically(path, checkpoint_bytes(state))
+
+
+def last_checkpoint(path: Path, device: torch.device) -> TrainingState | None:
+    """The state to go on from: the last checkpoint that is whole, or None where there is none.
+
+    Raises DamagedState when none of those that are there is whole.
+    """
+    damage: DamagedState | None = None
+    for candidate in (path, _previous(path)):
+        if not candidate.exists():
+            continue
+        try:
+            return restore(candidate.read_bytes(), device)
+        except DamagedState as error:
+            damage = damage or error
+    if damage:
+        raise damage
+    return None
+
+
+def forget_checkpoints(path: Path) -> None:
+    """Remove what `keep_checkpoint` wrote."""
+    path.unlink(missing_ok=True)
+    _previous(path).unlink(missing_ok=True)
+
+
+def _previous(path: Path) -> Path:
+    return path.with_suffix(".previous" + path.suffix)
+
+
+def _networks(name: str, generators: Generators, estimator: DensityEstimator) -> dict[str, Tensor]:
+    tensors = prefixed(f"{name}generators", generators.state_dict())
+    tensors |= prefixed(f"{name}estimator", estimator.state_dict())
+    for i, optimiser in enumerate(generators.optimisers):
+        tensors |= _moments(f"{name}optimiser{i}", optimiser)
+    if estimator.optimiser is not None:
+        tensors |= _moments(f"{name}estimator_optimiser", estimator.optimiser)
+    return tensors
+
+
+def _rebuilt(
+    name: str,
+    config: TrainingConfig,
+    architecture: Architecture,
+    parts: dict[str, dict[str, Tensor]],
+    device: torch.device,
+) -> tuple[Generators, DensityEstimator]:
+    generators, estimator = rebuilt_networks(config.k, architecture, device)
+    generators.load_state_dict(parts[f"{name}generators"])
+    estimator.load_state_dict(parts[f"{name}estimator"])
+    generators.start_training()
+    for i, optimiser in enumerate(generators.optimisers):
+        _load_moments(optimiser, parts.get(f"{name}optimiser{i}", {}))
+    if moments := parts.get(f"{name}estimator_optimiser"):
+        estimator.start_training()
+        assert estimator.optimiser is not None  # noqa: S101 - just made
+        _load_moments(estimator.optimiser, moments)
+    return generators.eval(), estimator.eval()
+
+
+def _moments(name: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= prefixed(f"{name}.{index}", moments)
+    return tensors
+
+
+def _load_moments(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state = {int(index): moments for index, moments in grouped(tensors).items()}
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -14,8 +14,11 @@ FLOPS_WORTH_A_THREAD = 2e8
 
 def choose_device(name: str | None = None) -> torch.device:
     """The named device, else CUDA when there is one, else the CPU. Raises InvalidConfig."""
+    own = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # torchrun numbers its processes
+    if name == "cuda" or (name is None and torch.cuda.is_available()):
+        name = own
     try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        device = torch.device(name or "cpu")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InvalidConfig("device", f"{name!r} can't be used: {error}") from error

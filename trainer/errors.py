@@ -5,11 +5,11 @@ class TrainerError(Exception):
     """Base of the trainer's own errors; the message is one line for the person who asked."""
 
 
-class InvalidPoints(TrainerError):
+class InvalidPoints(TrainerError, ValueError):
     """The points can't be trained on or assigned: wrong shape, type or values."""
 
 
-class InvalidConfig(TrainerError):
+class InvalidConfig(TrainerError, ValueError):
     """The configuration does not fit the points; ``param`` is the field that is wrong."""
 
     def __init__(self, param: str, message: str) -> None:

@@ -1,68 +1,65 @@
 """Density estimators: what tells, for each point, under which component it is most likely.
 
-Both give scores (N, K) that are log dP_gj / dP_d up to terms that the rule of Algorithm 1 (argmax
-over j) does not see, once ``offset`` (K,) is subtracted.
+All give scores (N, K) that are log dP_gj / dP_d up to terms that the rule of Algorithm 1 (argmax
+over j) does not see.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from math import log
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from trainer.architecture import ESTIMATOR_FILTERS, Architecture
+from trainer.architecture import ESTIMATOR_LAYERS, Architecture
+from trainer.generators import Generators, adam
 from trainer.networks import StackedConvEncoder, StackedMLP
+from trainer.points import ScaledPoints
+from trainer.ranks import Ranks
 
 CHUNK_VALUES = 1 << 22  # values scored at once: bounds memory, keeps matrices large
 
 
 class DensityEstimator(nn.Module, ABC):
-    """A network over single points, and a constant a component that normalises its scores."""
+    """Gives single points a score a component; ``optimiser`` is there while it trains."""
 
-    offset: Tensor
+    trainable = True
 
-    def __init__(
-        self, components: int, networks: int, outputs: int, a: Architecture, rng: Generator
-    ) -> None:
+    def __init__(self, components: int, a: Architecture, networks: int) -> None:
         super().__init__()
         self.components = components
-        self.network: nn.Module
-        if a.generator == "conv":
-            filters = list(ESTIMATOR_FILTERS)
-            self.network = StackedConvEncoder(networks, a.shape, filters, outputs, rng)
-        else:
-            width = max(64, a.hidden)
-            self.network = StackedMLP(networks, [a.dimensions, width, width, outputs], rng)
-        self.register_buffer("offset", torch.zeros(components, device=rng.device))
+        width = max(a.hidden, a.estimator_width)
+        widest = width * a.dimensions // 4 if a.network == "conv" else max(width, a.dimensions)
+        self._values = max(components, networks * widest)  # of a layer, for a point
+        self.optimiser: torch.optim.Optimizer | None = None
 
     @abstractmethod
-    def loss(self, fake: Tensor, real: Tensor) -> Tensor:
+    def loss(self, made: Tensor, real: Tensor) -> Tensor:
         """Training loss on generated points (K, B, *shape) and data points (B, *shape)."""
 
     @abstractmethod
     def raw_scores(self, x: Tensor) -> Tensor:
         """Scores before normalisation: (N, *shape) -> (N, K)."""
 
-    @abstractmethod
-    def normaliser(self, raw: Tensor) -> Tensor:
-        """What to subtract, (K,), given the raw scores of all training points, (N, K)."""
+    def start_training(self) -> None:
+        """Make a fresh optimiser."""
+        self.optimiser = adam(list(self.parameters()))
 
     @torch.no_grad()
     def scores(self, x: Tensor) -> Tensor:
-        """Normalised scores, in chunks: (N, *shape) -> (N, K)."""
-        return self._raw_in_chunks(x) - self.offset
-
-    @torch.no_grad()
-    def fit_offset(self, x: Tensor) -> Tensor:
-        """Normalise over the training points x and return their scores (N, K)."""
-        raw = self._raw_in_chunks(x)
-        self.offset.copy_(self.normaliser(raw))
-        return raw - self.offset
-
-    def _raw_in_chunks(self, x: Tensor) -> Tensor:
-        rows = max(1, CHUNK_VALUES // max(1, x[:1].numel() * self.components))
+        """Scores of some points, computed in chunks: (N, *shape) -> (N, K)."""
+        rows = max(1, CHUNK_VALUES // self._values)
         return torch.cat([self.raw_scores(part) for part in torch.split(x, rows)])
+
+    def fit_scores(self, x: ScaledPoints, ranks: Ranks) -> Iterator[tuple[slice, Tensor]]:
+        """Scores of the training points, a slice of N at a time, this process's share of them.
+
+        An estimator that is normalised over the training points is so from here on.
+        """
+        for i, part in enumerate(x.slices()):
+            if ranks.has(i):
+                yield part, self.scores(x.part(part))
 
 
 class Classifier(DensityEstimator):
@@ -73,18 +70,16 @@ class Classifier(DensityEstimator):
     """
 
     def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
-        super().__init__(k, 1, k, architecture, rng)
+        super().__init__(k, architecture, 1)
+        self.network = _network(1, k, architecture, rng)
 
-    def loss(self, fake: Tensor, real: Tensor) -> Tensor:
-        k, batch = fake.shape[:2]
-        made_by = torch.arange(k, device=fake.device).repeat_interleave(batch)
-        return F.cross_entropy(self.network(fake.flatten(0, 1)[None])[0], made_by)
+    def loss(self, made: Tensor, real: Tensor) -> Tensor:
+        k, batch = made.shape[:2]
+        made_by = torch.arange(k, device=made.device).repeat_interleave(batch)
+        return F.cross_entropy(self.network(made.flatten(0, 1)[None])[0], made_by)
 
     def raw_scores(self, x: Tensor) -> Tensor:
         return F.log_softmax(self.network(x[None])[0], 1)
-
-    def normaliser(self, raw: Tensor) -> Tensor:
-        return torch.zeros_like(self.offset)
 
 
 class Discriminators(DensityEstimator):
@@ -94,13 +89,17 @@ class Discriminators(DensityEstimator):
     (Locatello et al., 2018, section 2).
     """
 
-    def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
-        super().__init__(k, k, 1, architecture, rng)
+    offset: Tensor
 
-    def loss(self, fake: Tensor, real: Tensor) -> Tensor:
-        logits: Tensor = self.network(torch.cat([fake, real.expand_as(fake)], 1))
+    def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
+        super().__init__(k, architecture, k)
+        self.network = _network(k, 1, architecture, rng)
+        self.register_buffer("offset", torch.zeros(k, device=rng.device))
+
+    def loss(self, made: Tensor, real: Tensor) -> Tensor:
+        logits: Tensor = self.network(torch.cat([made, real.expand_as(made)], 1))
         is_real = torch.zeros_like(logits)
-        is_real[:, fake.shape[1] :] = 1
+        is_real[:, made.shape[1] :] = 1
         # a sum over components: each keeps the gradient it would have alone
         loss = F.binary_cross_entropy_with_logits(logits, is_real, reduction="none")
         return loss.mean((1, 2)).sum()
@@ -109,13 +108,47 @@ class Discriminators(DensityEstimator):
         logits: Tensor = self.network(
             x.expand(self.components, *x.shape)
         )  # (K, N, 1): log D / (1 - D)
-        return -logits[..., 0].T
+        return -logits[..., 0].T - self.offset
 
-    def normaliser(self, raw: Tensor) -> Tensor:
-        return raw.logsumexp(0) - log(len(raw))
+    @torch.no_grad()
+    def fit_scores(self, x: ScaledPoints, ranks: Ranks) -> Iterator[tuple[slice, Tensor]]:
+        self.offset.zero_()
+        own = list(super().fit_scores(x, ranks))  # kept, as they cost more than their memory
+        slices = x.slices()
+        totals = torch.zeros(len(slices), self.components, device=x.device)
+        for part, scores in own:
+            totals[slices.index(part)] = scores.logsumexp(0)
+        self.offset.copy_(ranks.add(totals).logsumexp(0) - log(len(x)))
+        return ((part, scores.sub_(self.offset)) for part, scores in own)
 
 
-def new_estimator(k: int, architecture: Architecture, rng: Generator) -> DensityEstimator:
+class GeneratorDensities(DensityEstimator):
+    """What the generators say of themselves: a copy of them, as they are now."""
+
+    trainable = False
+
+    def __init__(self, k: int, generators: Generators) -> None:
+        super().__init__(k, generators.architecture, k)
+        self.generators = generators.select(list(range(k))).eval()
+
+    def loss(self, made: Tensor, real: Tensor) -> Tensor:
+        raise NotImplementedError("there is nothing to train")
+
+    def raw_scores(self, x: Tensor) -> Tensor:
+        return self.generators.log_density(x)
+
+
+def new_estimator(generators: Generators, rng: Generator) -> DensityEstimator:
     """The density estimator that the architecture names, freshly initialised."""
-    kind = Classifier if architecture.estimator == "classifier" else Discriminators
-    return kind(k, architecture, rng)
+    k, a = len(generators), generators.architecture
+    if a.estimator == "generators":
+        return GeneratorDensities(k, generators)
+    return (Classifier if a.estimator == "classifier" else Discriminators)(k, a, rng)
+
+
+def _network(networks: int, outputs: int, a: Architecture, rng: Generator) -> nn.Module:
+    width = a.estimator_width
+    if a.network == "conv":
+        filters = [width << layer for layer in range(ESTIMATOR_LAYERS)]
+        return StackedConvEncoder(networks, a.shape, filters, outputs, rng)
+    return StackedMLP(networks, [a.dimensions, width, width, outputs], rng)

@@ -9,20 +9,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from api_schemas.training import TrainingConfig
+from trainer.compiled import Graphs, pays
 from trainer.devices import choose_device, cpu_threads, sound_threads
 from trainer.errors import Diverged
-from trainer.estimators import DensityEstimator, new_estimator
+from trainer.estimators import new_estimator
+from trainer.generators import Schedule
 from trainer.mixture import Mixture
-from trainer.partition import Members, mixture_weights, rescue_empty
-from trainer.points import Points
-from trainer.random import derived_seed, random_stream
-from trainer.state import TrainingState, initial_state
-from trainer.steps import OnStep, Steps, estimator_batch
+from trainer.partition import Members, mixture_weights
+from trainer.phases import reassign, rescue, step_size, train_estimator, train_generators
+from trainer.points import Points, ScaledPoints
+from trainer.random import random_stream
+from trainer.ranks import Ranks
+from trainer.starts.choose import initial_partition, settle_components
+from trainer.starts.sketch import Sketch
+from trainer.state import TrainingState, fresh_generators, initial_state
+from trainer.steps import OnStep, Steps
 
-LAST_STEP_SIZE = 0.02  # of the first, when it is annealed
+QUIET_ITERATIONS = 2  # under the tolerance, in a row, end a run
 
 
 class Fit(NamedTuple):
@@ -40,6 +45,7 @@ class Report:
     of: int
     alpha: list[float]
     changed: float  # share of the points that moved to another component
+    normalised_cut: float | None  # of the partition, 0 to 1, lower is better; judges no density
     losses: list[float]  # negative ELBO a component, mean over the iteration, nats a point
     estimator_loss: float
     seconds: float
@@ -54,6 +60,8 @@ def train(
     *,
     device: torch.device | None = None,
     threads: int | None = None,
+    ranks: Ranks | None = None,
+    compiled: bool | None = None,
     resume: TrainingState | None = None,
     on_step: OnStep = lambda fraction: None,
     on_iteration: OnIteration = lambda state, report: None,
@@ -62,123 +70,142 @@ def train(
 
     ``on_step`` gets the share of the whole run that is done, ``on_iteration`` the state to
     checkpoint; what either raises stops the run and passes through. Threads default to a number
-    that suits the size of a step.
+    that suits the size of a step, ``compiled`` to whether the run is long enough for a compiled
+    step to pay (`trainer.compiled`). With several ``ranks`` all of them call this alike.
     """
-    device = device or choose_device()
-    state = resume or initial_state(points, config, device)
-    work = config.batch_size * config.components * state.architecture.flops_a_point()
+    if resume is None:
+        config = settle_components(points, config)
+    state = resume or initial_state(points, config, device or choose_device())
+    config = state.config
+    work = config.batch_size * config.k * state.architecture.flops_a_point()
     with cpu_threads(threads or sound_threads(work)):
-        x = state.scaling.apply(points, device)
+        x = ScaledPoints(points, state.scaling, state.generators.device)
         steps = Steps(config, len(x), state.iteration, on_step)
-        while state.iteration < config.iterations:
-            report = iterate(state, x, steps)
+        run = Run(state, x, steps, ranks or Ranks(), compiled)
+        run.skip_if_settled()
+        while state.iteration < config.all_iterations:
+            report = run.iterate()
             on_iteration(state, report)
-        return finish(state, points)
+            run.skip_if_settled()
+        run.polish()
+        return _finished(state, points)
 
 
-def finish(state: TrainingState, points: Points) -> Fit:
+class Run:
+    """What the iterations of a run share: its state, the points and a sketch of them."""
+
+    def __init__(
+        self,
+        state: TrainingState,
+        x: ScaledPoints,
+        steps: Steps,
+        ranks: Ranks,
+        compiled: bool | None = None,
+    ) -> None:
+        self.state, self.x, self.steps, self.ranks = state, x, steps, ranks
+        if compiled is None:  # ranks hold stacks of several sizes
+            total = steps.of_all_generators()
+            compiled = ranks.count == 1 and pays(state.architecture, total)
+        self.graphs: Graphs | None = {} if compiled else None
+        self.sketch = Sketch(x, state.config.seed)
+
+    def iterate(self) -> Report:
+        """One turn of the outer loop; advances the state. Raises Diverged."""
+        state, x, config = self.state, self.x, self.state.config
+        started = perf_counter()
+        if state.iteration % config.iterations == 0:
+            self._begin()
+        losses = train_generators(state, x, self._schedule(), self.ranks)
+        advance = self.steps.advance
+        estimator_loss = train_estimator(state, x, self.steps.of_estimator, advance)
+        if not all(map(isfinite, [*losses, estimator_loss])):
+            raise Diverged(
+                f"a loss is no longer finite in iteration {state.iteration + 1}; "
+                "a smaller learning_rate may help"
+            )
+        changed = reassign(state, x, self.ranks)
+        state.iteration += 1
+        state.quiet = state.quiet + 1 if changed <= (config.tolerance or 0) else 0
+        cut = self._judge()
+        alpha = mixture_weights(state.partition, config.k).tolist()
+        if state.iteration % config.iterations:
+            rescue(state, x)
+        return Report(
+            iteration=state.iteration,
+            of=config.all_iterations,
+            alpha=alpha,
+            changed=changed,
+            normalised_cut=cut,
+            losses=losses,
+            estimator_loss=estimator_loss,
+            seconds=perf_counter() - started,
+        )
+
+    def skip_if_settled(self) -> None:
+        """With a tolerance, leave out the rest of a run in which hardly a point moves."""
+        state, config = self.state, self.state.config
+        if config.tolerance is not None and state.quiet >= QUIET_ITERATIONS:
+            state.iteration = -(-state.iteration // config.iterations) * config.iterations
+            state.quiet = 0
+            self.steps.skip_to(state.iteration)
+
+    def polish(self) -> None:
+        """Go back to the best iteration, and let its generators fit its partition fully."""
+        state, config = self.state, self.state.config
+        if state.best is not None:
+            best = state.best
+            state.generators, state.estimator = best.generators, best.estimator
+            state.partition, state.shares = best.partition, best.shares
+        n = self.steps.of_polish
+        if n:
+            train_generators(state, self.x, self._steps(n, 0, 1), self.ranks)
+        state.generators.fit_latent(self.x, state.partition, config.seed)
+        if not state.estimator.trainable:  # it holds the generators as they were
+            rng = random_stream(state.generators.device, config.seed, "final estimator")
+            state.estimator = new_estimator(state.generators, rng)
+
+    def _begin(self) -> None:
+        """Line 1: a partition, and generators that know nothing yet."""
+        state, config = self.state, self.state.config
+        run = state.iteration // config.iterations
+        advance = self.steps.advance
+        state.partition = initial_partition(self.x, self.sketch, config, run, advance)
+        state.shares, state.quiet = None, 0
+        if run:
+            device = state.generators.device
+            state.generators = fresh_generators(config, state.architecture, run, device)
+            rng = random_stream(device, config.seed, run, "initial estimator")
+            state.estimator = new_estimator(state.generators, rng)
+        state.generators.adapt(self.x, Members(state.partition, config.k, config.batch_size))
+
+    def _schedule(self) -> Schedule:
+        state, config = self.state, self.state.config
+        done = state.iteration % config.iterations
+        return self._steps(self.steps.of_generators(state.iteration), done, config.iterations)
+
+    def _steps(self, n: int, done: int, of: int) -> Schedule:
+        """``n`` steps, of phase ``done`` of as many as the step size falls over."""
+        config = self.state.config
+        return Schedule(
+            n,
+            lambda i: step_size(config, (done + i / n) / of),
+            self.steps.advance,
+            self.graphs,
+        )
+
+    def _judge(self) -> float | None:
+        state, config = self.state, self.state.config
+        if not config.keep_best:
+            return None
+        cut = self.sketch.normalised_cut(state.partition, config.k)
+        state.keep_if_best(cut)
+        return cut
+
+
+def _finished(state: TrainingState, points: Points) -> Fit:
     """The last act is an assignment by the finished model; alpha counts it."""
-    k = state.config.components
+    k = state.config.k
     counted = mixture_weights(state.partition, k).cpu().numpy()
     partition = Mixture.of(state, counted).assign(points)
     sizes = np.bincount(partition, minlength=k)
     return Fit(Mixture.of(state, sizes / len(partition)), partition)
-
-
-def iterate(state: TrainingState, x: Tensor, steps: Steps) -> Report:
-    """One turn of the outer loop on the networks' points x, (N, *shape); advances the state.
-
-    Raises Diverged.
-    """
-    started = perf_counter()
-    losses = train_generators(state, x, steps)
-    state.estimator, estimator_loss = train_estimator(state, x, steps)
-    if not all(map(isfinite, [*losses, estimator_loss])):
-        raise Diverged(
-            f"a loss is no longer finite in iteration {state.iteration + 1}; "
-            "a smaller learning_rate may help"
-        )
-    changed = reassign(state, x)
-    state.iteration += 1
-    return Report(
-        iteration=state.iteration,
-        of=state.config.iterations,
-        alpha=mixture_weights(state.partition, state.config.components).tolist(),
-        changed=changed,
-        losses=losses,
-        estimator_loss=estimator_loss,
-        seconds=perf_counter() - started,
-    )
-
-
-def train_generators(state: TrainingState, x: Tensor, steps: Steps) -> list[float]:
-    """Line 3: every generator fits its own points; returns the mean losses, (K,)."""
-    rng = random_stream(x.device, state.config.seed, state.iteration, "generators")
-    members = Members(state.partition, state.config.components)
-    n = steps.of_generators(state.iteration)
-    total = torch.zeros(len(state.generators), device=x.device)
-    state.generators.train()
-    for i in range(n):
-        _set_step_size(state.optimiser, state.config, state.iteration + i / n)
-        batch = x[members.batch(state.config.batch_size, rng)]  # (K, B, *shape)
-        loss = -state.generators.elbo(batch, rng).mean(1)
-        _step(state.optimiser, loss.sum())
-        total += loss.detach()
-        steps.advance()
-    state.generators.eval()
-    return (total / n).tolist()
-
-
-def train_estimator(
-    state: TrainingState, x: Tensor, steps: Steps
-) -> tuple[DensityEstimator, float]:
-    """A fresh density estimator, trained on samples of the generators; returns its mean loss."""
-    config = state.config
-    rng = random_stream(x.device, config.seed, state.iteration, "estimator")
-    estimator = new_estimator(config.components, state.architecture, rng)
-    optimiser = torch.optim.Adam(
-        estimator.parameters(), lr=config.learning_rate, betas=(0.5, 0.999), fused=True
-    )
-    batch = estimator_batch(config)
-    total = torch.zeros((), device=x.device)
-    for i in range(steps.of_estimator):
-        if config.anneal:
-            _set_lr(optimiser, config.learning_rate * (1 - i / steps.of_estimator))
-        fake = state.generators.sample(batch, rng)
-        real = x[torch.randint(len(x), (batch,), generator=rng, device=x.device)]
-        loss = estimator.loss(fake, real)
-        _step(optimiser, loss)
-        total += loss.detach()
-        steps.advance()
-    return estimator.eval(), float(total / steps.of_estimator)
-
-
-def reassign(state: TrainingState, x: Tensor) -> float:
-    """Line 4: each point goes to the component of highest log density; returns the share moved.
-
-    A component left empty starts again from half of the largest, but after the last iteration.
-    """
-    config = state.config
-    before = state.partition
-    state.partition = state.estimator.fit_offset(x).argmax(1)
-    if state.iteration + 1 < config.iterations:
-        seed = derived_seed(config.seed, state.iteration, "rescue")
-        state.partition, cut_from = rescue_empty(x, state.partition, config.components, seed)
-        state.restart_components(cut_from)
-    return float((state.partition != before).double().mean())
-
-
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-
-
-def _set_step_size(optimiser: torch.optim.Optimizer, config: TrainingConfig, at: float) -> None:
-    if config.anneal:
-        _set_lr(optimiser, config.learning_rate * max(LAST_STEP_SIZE, 1 - at / config.iterations))
-
-
-def _set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = lr

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.architecture import Architecture
-from trainer.errors import InvalidPoints
-from trainer.estimators import DensityEstimator, new_estimator
+from trainer.errors import InvalidPoints, TrainerError
+from trainer.estimators import DensityEstimator
+from trainer.generators import Generators
+from trainer.kinds import rebuilt_networks
 from trainer.points import Points, Scaling, check_finite, check_shape, chunks
-from trainer.random import random_stream
+from trainer.random import Draws, random_stream
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import TrainingState
-from trainer.vae import VAEStack
 
 SAMPLE_CHUNK_VALUES = 1 << 22
+DENSITY_CHUNK_VALUES = 1 << 22  # in the widest layer, of all components
 
 
 class Samples(NamedTuple):
@@ -37,7 +39,7 @@ class Mixture:
     architecture: Architecture
     point_shape: tuple[int, ...]
     scaling: Scaling
-    generators: VAEStack
+    generators: Generators
     estimator: DensityEstimator
     alpha: NDArray[np.float64]
 
@@ -59,7 +61,7 @@ class Mixture:
 
     @property
     def device(self) -> torch.device:
-        return self.estimator.offset.device
+        return self.generators.device
 
     def log_densities(self, points: Points) -> NDArray[np.float32]:
         """log dP_gj / dP_d at each point up to a constant a component: (N, *shape) -> (N, K).
@@ -79,6 +81,32 @@ class Mixture:
         """P(component | point) with alpha as the prior: (N, *shape) -> (N, K), rows sum to 1."""
         scores = torch.cat(list(self._scores(points)))
         return (scores + self._log_alpha()).softmax(1).cpu().numpy()
+
+    def log_likelihood(self, points: Points) -> NDArray[np.float64]:
+        """log P_model at each point, in nats: (N, *shape) -> (N,).
+
+        The mixture of the VAEs' own importance-weighted estimates: its exponential is right in
+        expectation, and so it is itself a lower bound in expectation. A density in the data's
+        units; of a Bernoulli likelihood, the log probability of pixels scaled to [0, 1]. Computed
+        in float64, so that a point's value does not depend on those beside it. Raises
+        InvalidPoints, or TrainerError where the generators have no density.
+        """
+        a = self.architecture
+        if a.generator != "vae":
+            raise TrainerError(f"generators of kind {a.generator!r} have no density; 'vae' has one")
+        self._check(points)
+        generators = self.generators.select(list(range(self.components))).double()
+        log_alpha = torch.from_numpy(self.alpha).log().to(self.device)
+        rows = max(1, DENSITY_CHUNK_VALUES // (self.components * max(a.dimensions, a.hidden)))
+        parts = [
+            (generators.log_density(x.double()) + log_alpha).logsumexp(1)
+            for part in chunks(points)
+            for x in torch.split(self.scaling.apply(points[part], self.device), rows)
+        ]
+        likelihood: NDArray[np.float64] = torch.cat(parts).cpu().numpy()
+        if a.likelihood == "gaussian":
+            likelihood -= np.log(np.broadcast_to(self.scaling.scale, a.dimensions)).sum()
+        return likelihood
 
     def sample(self, n: int, component: int | None = None, seed: int = 0) -> Samples:
         """``n`` points from one component, or from the alpha-weighted mixture when none is named.
@@ -119,10 +147,8 @@ class Mixture:
         parts = grouped(tensors)
         architecture = Architecture.from_json(spec["architecture"])
         alpha = tensors["alpha"].numpy()
-        rng = torch.Generator(device)
-        generators = VAEStack(len(alpha), architecture, rng)
+        generators, estimator = rebuilt_networks(len(alpha), architecture, device)
         generators.load_state_dict(parts["generators"])
-        estimator = new_estimator(len(alpha), architecture, rng)
         estimator.load_state_dict(parts["estimator"])
         return cls(
             architecture=architecture,
@@ -154,8 +180,8 @@ class Mixture:
         """Inverse of `save`. Raises DamagedState or OSError."""
         return cls.from_bytes((Path(folder) / "mixture.safetensors").read_bytes(), device)
 
-    def _scores(self, points: Points) -> Iterator[Tensor]:
-        """Scores, (n, K) for a chunk of n points at a time."""
+    def _check(self, points: Points) -> None:
+        """Raise InvalidPoints unless these are points of the kind trained on."""
         check_shape(points.shape, points.dtype.kind)
         if points.shape[1:] != self.point_shape:
             raise InvalidPoints(
@@ -163,6 +189,10 @@ class Mixture:
                 f"{self.point_shape}"
             )
         check_finite(points)
+
+    def _scores(self, points: Points) -> Iterator[Tensor]:
+        """Scores, (n, K) for a chunk of n points at a time."""
+        self._check(points)
         for part in chunks(points):
             yield self.estimator.scores(self.scaling.apply(points[part], self.device))
 
@@ -170,8 +200,9 @@ class Mixture:
         return torch.from_numpy(self.alpha).log().to(self.device, torch.float32)
 
     def _sample_component(self, component: int, n: int, seed: int) -> NDArray[np.floating]:
-        rng = random_stream(self.device, seed, "component", component)
+        draws = Draws(random_stream(self.device, seed, "component", component), 1)
         generator = self.generators.select([component])
+        noise = self.architecture.sample_noise and not self.architecture.is_image
         rows = max(1, SAMPLE_CHUNK_VALUES // self.architecture.dimensions)
-        parts = [generator.sample(min(rows, n - at), rng)[0] for at in range(0, n, rows)]
+        parts = [generator.sample(min(rows, n - at), draws, noise)[0] for at in range(0, n, rows)]
         return self.scaling.undo(torch.cat(parts), self.point_shape)

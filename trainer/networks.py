@@ -3,6 +3,9 @@
 Every parameter and buffer has a leading axis K, and so has every input and output: (K, B, ...).
 One matrix product or grouped convolution then serves all K, one optimiser steps them all, and a
 component is selected, copied or moved by indexing the leading axis.
+
+Matrix products keep the points last, (K, features, B): the batch is then the long, contiguous axis
+of a product whose other sides may be as short as 2, which is up to five times faster on a CPU.
 """
 
 from itertools import pairwise
@@ -22,26 +25,33 @@ def _uniform(rng: Generator, fan_in: int, *shape: int) -> nn.Parameter:
     )
 
 
+class PointsLast(nn.Module):
+    """Turns (K, B, ...) into (K, features, B), and that into (K, B, features) again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).mT
+
+
 class StackedLinear(nn.Module):
-    """K affine maps: (K, B, inputs) -> (K, B, outputs)."""
+    """K affine maps, points last: (K, inputs, B) -> (K, outputs, B)."""
 
     def __init__(self, k: int, inputs: int, outputs: int, rng: Generator) -> None:
         super().__init__()
-        self.weight = _uniform(rng, inputs, k, inputs, outputs)
-        self.bias = _uniform(rng, inputs, k, 1, outputs)
+        self.weight = _uniform(rng, inputs, k, outputs, inputs)
+        self.bias = _uniform(rng, inputs, k, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
+        return torch.baddbmm(self.bias, self.weight, x)
 
 
 class StackedMLP(nn.Sequential):
     """K multilayer perceptrons with ReLU between the layers: (K, B, ...) -> (K, B, sizes[-1])."""
 
     def __init__(self, k: int, sizes: list[int], rng: Generator) -> None:
-        layers: list[nn.Module] = [nn.Flatten(2)]
+        layers: list[nn.Module] = [PointsLast()]
         for inputs, outputs in pairwise(sizes):
             layers += [StackedLinear(k, inputs, outputs, rng), nn.ReLU()]
-        super().__init__(*layers[:-1])
+        super().__init__(*layers[:-1], PointsLast())
 
 
 class StackedConv2d(nn.Module):
@@ -131,7 +141,8 @@ class StackedConvEncoder(nn.Sequential):
             layers.append(StackedConv2d(k, before, after, rng))
             layers += [StackedBatchNorm2d(k, after, rng.device), nn.ReLU()]
         features = channels[-1] * prod(sizes[-1])
-        super().__init__(*layers, nn.Flatten(2), StackedLinear(k, features, outputs, rng))
+        layers += [PointsLast(), StackedLinear(k, features, outputs, rng), PointsLast()]
+        super().__init__(*layers)
 
 
 class StackedConvDecoder(nn.Sequential):
@@ -143,7 +154,9 @@ class StackedConvDecoder(nn.Sequential):
         sizes = _sizes(shape, filters)[::-1]
         channels = [*filters[: len(sizes) - 1][::-1], shape[0]]
         layers: list[nn.Module] = [
+            PointsLast(),
             StackedLinear(k, inputs, channels[0] * prod(sizes[0]), rng),
+            PointsLast(),
             nn.Unflatten(2, (channels[0], *sizes[0])),
         ]
         for (before, after), size in zip(pairwise(channels), sizes[1:], strict=True):

@@ -1,31 +1,19 @@
 """Partitions: which component each training point belongs to, (N,) of 0..K-1."""
 
+from collections.abc import Callable, Iterator
+from math import prod
+
 import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
-from trainer.random import derived_seed
+from trainer.points import ScaledPoints
+from trainer.random import Draws, derived_seed
 
 EVERYWHERE = -1  # of a point that all components train on: the paper's uniform pretraining
-KMEANS_POINTS = 20_000  # k-means is fitted on a sample of at most so many points
-
-
-def initial_partition(x: Tensor, k: int, name: str, seed: int) -> Tensor:
-    """The partition before the first iteration, by ``name``: kmeans or uniform."""
-    if name == "uniform":
-        return torch.full((len(x),), EVERYWHERE, device=x.device)
-    return kmeans_partition(x.flatten(1), k, derived_seed(seed, "k-means", bits=31))
-
-
-def kmeans_partition(x: Tensor, k: int, seed: int) -> Tensor:
-    """k-means++ with 10 starts on (N, D)."""
-    rows = x.cpu().numpy()
-    kmeans = KMeans(k, n_init=10, random_state=seed)
-    sample = torch.randperm(len(x), generator=Generator().manual_seed(seed))[:KMEANS_POINTS]
-    with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
-        labels = kmeans.fit(rows[sample.numpy()]).predict(rows)
-    return torch.from_numpy(labels).long().to(x.device)
+STEPS_AHEAD, VALUES_AHEAD = 32, 1 << 20  # that are drawn at once, and the points' values
+SPLIT_POINTS = 20_000  # a component is split by k-means on at most so many of its points
 
 
 def component_sizes(partition: Tensor, k: int) -> Tensor:
@@ -38,40 +26,126 @@ def mixture_weights(partition: Tensor, k: int) -> Tensor:
     return component_sizes(partition, k).double() / len(partition)
 
 
+def component_members(partition: Tensor, component: int, at_most: int, seed: int) -> Tensor:
+    """Indices of a component's points, of too many a random choice; of EVERYWHERE all are."""
+    index = ((partition == component) | (partition == EVERYWHERE)).nonzero()[:, 0]
+    if len(index) <= at_most:
+        return index
+    chosen = torch.randperm(len(index), generator=Generator().manual_seed(seed))[:at_most]
+    return index[chosen.to(index.device)]
+
+
 class Members:
-    """Draws uniform batches of every component's own points, with replacement."""
+    """Draws batches of every component's own points, uniformly and with replacement.
 
-    def __init__(self, partition: Tensor, k: int) -> None:
+    With ``shares`` (N, K), the soft assignment, a point is drawn by its share. A component without
+    points draws from all.
+    """
+
+    def __init__(
+        self, partition: Tensor, k: int, batch_size: int, shares: Tensor | None = None
+    ) -> None:
+        self._partition, self._k = partition, k
+        self._batch_size = batch_size
+        self._shares = None if shares is None else shares.T.double().cumsum(1)
         if bool((partition == EVERYWHERE).all()):
-            self.order = torch.arange(len(partition), device=partition.device)
-            self.sizes = torch.full((k, 1), len(partition), device=partition.device)
-            self.starts = torch.zeros_like(self.sizes)
+            self._order = None
+            self._sizes = torch.full((k, 1), len(partition), device=partition.device)
+            self._starts = torch.zeros_like(self._sizes)
         else:
-            self.order = partition.argsort(stable=True)
-            self.sizes = component_sizes(partition, k)[:, None]
-            self.starts = self.sizes.cumsum(0) - self.sizes
+            self._order = partition.argsort(stable=True)
+            self._sizes = component_sizes(partition, k)[:, None]
+            self._starts = self._sizes.cumsum(0) - self._sizes
+        empty = self._sizes == 0
+        self._drawn_from = torch.where(empty, len(partition), self._sizes)
+        self._starts = torch.where(empty, 0, self._starts)
 
-    def batch(self, size: int, rng: Generator) -> Tensor:
-        """Indices of points, (K, size)."""
-        u = torch.rand(len(self.sizes), size, generator=rng, device=self.order.device)
-        within = (u * self.sizes).long().minimum(self.sizes - 1).clamp(min=0)
-        return self.order[(self.starts + within).clamp(max=len(self.order) - 1)]
+    def batch(self, draws: Draws) -> Tensor:
+        """Indices of points, (K, batch_size), of the components that the draws are for."""
+        return self.batches(draws, 1)[0]
+
+    def batches(self, draws: Draws, steps: int) -> Tensor:
+        """Batches of several steps, drawn at once: (steps, K, batch_size)."""
+        index = self._index(draws, draws.uniform(steps * self._batch_size))
+        return index.view(len(index), steps, self._batch_size).transpose(0, 1).contiguous()
+
+    def batches_ahead(self, x: ScaledPoints, draws: Draws, steps: int) -> Iterator[Tensor]:
+        """The points of each of ``steps`` batches, (K, batch_size, *shape), read many at once."""
+        values = draws.components * self._batch_size * prod(x.shape)
+        ahead = max(1, min(STEPS_AHEAD, VALUES_AHEAD // values))
+        for at in range(0, steps, ahead):
+            yield from x[self.batches(draws, min(ahead, steps - at))]
+
+    def _index(self, draws: Draws, u: Tensor) -> Tensor:
+        """The points at uniform numbers (K, n) of each component's own: (K, n)."""
+        if self._shares is not None:
+            shares = self._shares[draws.own]
+            index = torch.searchsorted(shares, u * shares[:, -1:])
+            return index.clamp(max=len(self._partition) - 1)
+        sizes, starts = self._drawn_from[draws.own], self._starts[draws.own]
+        index = starts + (u * sizes).long().minimum(sizes - 1)
+        return index if self._order is None else self._order[index]
+
+    def sums(
+        self, x: ScaledPoints, of: Callable[[Tensor], Tensor] = lambda points: points
+    ) -> tuple[Tensor, Tensor]:
+        """Sum of each component's points and their number, in float64: (K, *shape) and (K,).
+
+        ``of`` maps points to what is summed, whose shape is theirs.
+        """
+        total: Tensor | None = None
+        for part, points in x.parts():
+            if total is None:
+                total = points.new_zeros(self._k, *points.shape[1:], dtype=torch.float64)
+            labels = self._partition[part]
+            if self._order is None:
+                total += of(points.double()).sum(0)
+            else:
+                total.index_add_(0, labels, of(points.double()))
+        assert total is not None  # noqa: S101 - there are points
+        return total, self._sizes[:, 0]
+
+    def mean_log_density(self, x: ScaledPoints, of: Callable[[Tensor], Tensor]) -> Tensor:
+        """Mean over each component's points of its own log density, (K,)."""
+        total = torch.zeros(self._k, dtype=torch.float64, device=x.device)
+        for part, points in x.parts():
+            density = of(points).double()
+            if self._order is None:
+                total += density.sum(0)
+            else:
+                labels = self._partition[part]
+                total.index_add_(0, labels, density.gather(1, labels[:, None])[:, 0])
+        return (total / self._sizes[:, 0].clamp(min=1)).float()
 
 
-def rescue_empty(x: Tensor, partition: Tensor, k: int, seed: int) -> tuple[Tensor, dict[int, int]]:
+def split_largest(
+    x: ScaledPoints, partition: Tensor, k: int, empty: list[int], seed: int
+) -> tuple[Tensor, dict[int, int]]:
     """Give each empty component half of the largest one, cut in two by k-means.
 
     Returns the new partition and, for each rescued component, the one it was cut from.
     """
     partition = partition.clone()
     cut_from: dict[int, int] = {}
-    sizes = component_sizes(partition, k)
-    for empty in (sizes == 0).nonzero()[:, 0].tolist():
+    for component in empty:
         largest = int(component_sizes(partition, k).argmax())
         members = (partition == largest).nonzero()[:, 0]
         if len(members) < 2:
             break
-        half = kmeans_partition(x[members].flatten(1), 2, derived_seed(seed, empty, bits=31)) == 1
-        partition[members[half]] = empty
-        cut_from[empty] = largest
+        half = _halves(x, members, derived_seed(seed, component, bits=31)) == 1
+        partition[members[half]] = component
+        cut_from[component] = largest
     return partition, cut_from
+
+
+def _halves(x: ScaledPoints, members: Tensor, seed: int) -> Tensor:
+    """Two halves of some points by k-means, (len(members),) of 0 and 1."""
+    chosen = torch.randperm(len(members), generator=Generator().manual_seed(seed))[:SPLIT_POINTS]
+    sample = x[members[chosen.to(members.device)]].flatten(1).cpu().numpy()
+    with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
+        kmeans = KMeans(2, n_init=3, random_state=seed).fit(sample)
+        labels = [
+            torch.from_numpy(kmeans.predict(x[part].flatten(1).cpu().numpy()))
+            for part in torch.split(members, SPLIT_POINTS)
+        ]
+    return torch.cat(labels).to(members.device)

@@ -15,6 +15,7 @@ Points = NDArray[np.generic]
 
 CHUNK_VALUES = 1 << 22
 MAX_DIMENSIONS = 1 << 20
+KEPT_VALUES = 1 << 26  # 256 MiB of float32
 
 
 def chunks(points: Points) -> Iterator[slice]:
@@ -111,6 +112,45 @@ class Scaling:
         if len(point_shape) == 1:
             return values * self.scale + self.shift
         return (values.clip(0, 1) * self.scale + self.shift).astype(np.float32)
+
+
+class ScaledPoints:
+    """Training points as the networks see them, float32 (N, *inner_shape), on a device.
+
+    Few enough are scaled once and kept; of more, for example a mapped file, what is asked for is
+    read and scaled each time, so that memory stays bounded.
+    """
+
+    def __init__(self, points: Points, scaling: Scaling, device: torch.device) -> None:
+        self.device, self.scaling = device, scaling
+        self.shape = inner_shape(points.shape[1:])
+        self._points = points
+        fits = points.size <= KEPT_VALUES or device.type != "cpu"
+        self._kept = scaling.apply(points, device) if fits else None
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Points by their indices: (...) -> (..., *inner_shape)."""
+        if self._kept is not None:
+            return self._kept[index]
+        rows = self._points[index.flatten().cpu().numpy()]
+        return self.scaling.apply(rows, self.device).view(*index.shape, *self.shape)
+
+    def slices(self) -> list[slice]:
+        """All points in order, a bounded number at a time."""
+        return list(chunks(self._points))
+
+    def part(self, part: slice) -> Tensor:
+        """The points of a slice of N: (n, *inner_shape)."""
+        if self._kept is not None:
+            return self._kept[part]
+        return self.scaling.apply(self._points[part], self.device)
+
+    def parts(self) -> Iterator[tuple[slice, Tensor]]:
+        """The points of each of the slices."""
+        return ((part, self.part(part)) for part in self.slices())
 
 
 def _mean(

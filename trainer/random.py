@@ -1,8 +1,10 @@
 """Random streams named by what they are for, so that a resumed run repeats an undisturbed one."""
 
 from hashlib import blake2b
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 
 def random_stream(device: torch.device | str, *key: object) -> torch.Generator:
@@ -14,3 +16,27 @@ def derived_seed(*key: object, bits: int = 63) -> int:
     """An integer of ``bits`` bits that depends on nothing but ``key``."""
     digest = blake2b(repr(key).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> (64 - bits)
+
+
+class Draws(NamedTuple):
+    """Random numbers for K components, of which a process may hold only ``own``.
+
+    All K are drawn and the rest is dropped, so that a component's numbers are the same however
+    the components are spread over processes.
+    """
+
+    rng: torch.Generator
+    components: int
+    own: slice = slice(None)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers, (len(own), *shape)."""
+        return torch.randn(self.components, *shape, generator=self.rng, device=self.rng.device)[
+            self.own
+        ]
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1) of float64, fine enough to index many points: (own, *shape)."""
+        return torch.rand(
+            self.components, *shape, generator=self.rng, device=self.rng.device, dtype=torch.float64
+        )[self.own]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainer.errors import DamagedState
 
-VERSION = 1
+VERSION = 2
 
 
 def pack(tensors: dict[str, Tensor], kind: str, description: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """Everything a run has come to: what a checkpoint holds and each iteration takes and returns."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,24 @@ from api_schemas.training import TrainingConfig
 from trainer.architecture import Architecture, choose_architecture
 from trainer.errors import InvalidConfig
 from trainer.estimators import DensityEstimator, new_estimator
-from trainer.partition import initial_partition
+from trainer.generators import Generators
+from trainer.kinds import new_generators
 from trainer.points import Points, Scaling, check_points, inner_shape
 from trainer.random import random_stream
-from trainer.vae import VAEStack
+
+SLACK = 0.2  # scores that differ by less are equal; of equal iterations the last has learned most
+
+
+@dataclass
+class Best:
+    """The iteration to keep: the model and its partition."""
+
+    lowest: float  # normalised cut of any iteration of its run so far
+    iteration: int
+    generators: Generators
+    estimator: DensityEstimator
+    partition: Tensor
+    shares: Tensor | None
 
 
 @dataclass
@@ -24,49 +39,83 @@ class TrainingState:
     architecture: Architecture
     point_shape: tuple[int, ...]
     scaling: Scaling
-    generators: VAEStack
-    optimiser: torch.optim.Adam
+    generators: Generators
     estimator: DensityEstimator
     partition: Tensor  # (N,) of 0..K-1, or EVERYWHERE before the first assignment
-    iteration: int = 0  # iterations completed
+    shares: Tensor | None = None  # (N, K), posterior of each point, with the soft assignment
+    iteration: int = 0  # iterations completed, over all restarts
+    quiet: int = 0  # iterations in a row in which hardly a point moved
+    best: Best | None = None
 
-    def restart_components(self, sources: dict[int, int]) -> None:
-        """Make each component that is a key a copy of its value, with no memory of its own."""
-        self.generators.copy_components(sources)
-        for moments in self.optimiser.state.values():
-            for component in sources:
-                moments["exp_avg"][component] = 0
-                moments["exp_avg_sq"][component] = 0
-
-
-def new_optimiser(generators: VAEStack, config: TrainingConfig) -> torch.optim.Adam:
-    """The paper's Adam over the whole stack (beta1 0.5)."""
-    return torch.optim.Adam(
-        generators.parameters(), lr=config.learning_rate, betas=(0.5, 0.999), fused=True
-    )
+    def keep_if_best(self, score: float) -> None:
+        """Remember this iteration when none before it in its run scores clearly lower, and no
+        earlier run scores lower at all."""
+        lowest = score
+        if self.best:
+            lowest = min(score, self.best.lowest)
+            run, best_run = (
+                (i - 1) // self.config.iterations for i in (self.iteration, self.best.iteration)
+            )
+            slack = SLACK if run == best_run else 0
+        else:
+            slack = SLACK
+        if score <= lowest * (1 + slack):
+            k = len(self.generators)
+            self.best = Best(
+                lowest=lowest,
+                iteration=self.iteration,
+                generators=self.generators.select(list(range(k))),
+                estimator=deepcopy(self.estimator),
+                partition=self.partition.clone(),
+                shares=None if self.shares is None else self.shares.clone(),
+            )
 
 
 def check_config(config: TrainingConfig, shape: tuple[int, ...]) -> None:
     """Raise InvalidConfig unless points of shape (N, *point_shape) can be trained this way."""
-    if config.components > shape[0]:
-        raise InvalidConfig(
+    k = 1 if config.components == "auto" else config.k
+    a = choose_architecture(inner_shape(shape[1:]), config)
+    rows = len(shape) == 2
+    conv = a.network == "conv"
+    objections = (
+        (
+            k > shape[0],
             "components",
-            f"{config.components} components need at least as many points; there are {shape[0]}",
-        )
-    architecture = choose_architecture(inner_shape(shape[1:]), config)
-    if architecture.generator == "conv" and config.batch_size == 1:
-        raise InvalidConfig("batch_size", "convolutions are normalised over a batch of 2 or more")
-    if len(shape) == 2 and config.generator == "conv":
-        raise InvalidConfig("generator", "'conv' needs images; these points are rows of numbers")
-    if len(shape) == 2 and config.likelihood == "bernoulli":
-        raise InvalidConfig(
-            "likelihood", "'bernoulli' needs images; these points are rows of numbers"
-        )
+            f"{k} components need at least as many points; there are {shape[0]}",
+        ),
+        (
+            conv and not rows and config.batch_size == 1,
+            "batch_size",
+            "convolutions are normalised over a batch of 2 or more",
+        ),
+        (conv and rows, "network", "'conv' needs images; these points are rows of numbers"),
+        (
+            rows and config.likelihood == "bernoulli",
+            "likelihood",
+            "'bernoulli' needs images; these points are rows of numbers",
+        ),
+        (
+            config.restarts > 1 and not config.keep_best,
+            "restarts",
+            "of several runs the best is kept: they need keep_best",
+        ),
+        (
+            config.generator == "gan" and config.estimator == "generators",
+            "estimator",
+            "a GAN has no density of its own; 'classifier' and 'discriminators' need none",
+        ),
+    )
+    for wrong, param, message in objections:
+        if wrong:
+            raise InvalidConfig(param, message)
 
 
 def is_of_run(state: TrainingState, points: Points, config: TrainingConfig) -> bool:
     """Whether a state came from training these points this way, as far as it can tell."""
-    if state.config != config or (len(state.partition), *state.point_shape) != points.shape:
+    settled = config
+    if config.components == "auto":
+        settled = config.model_copy(update={"components": state.config.components})
+    if state.config != settled or (len(state.partition), *state.point_shape) != points.shape:
         return False
     scaling = Scaling.fit(points)
     return np.array_equal(scaling.shift, state.scaling.shift) and np.array_equal(
@@ -75,7 +124,7 @@ def is_of_run(state: TrainingState, points: Points, config: TrainingConfig) -> b
 
 
 def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:
-    """Line 1 of Algorithm 1.
+    """A run before its first iteration, which will choose the partition and make the networks.
 
     Raises InvalidPoints or InvalidConfig when the points or the configuration can't be trained.
     """
@@ -83,18 +132,25 @@ def initial_state(points: Points, config: TrainingConfig, device: torch.device) 
     check_config(config, points.shape)
     point_shape = points.shape[1:]
     architecture = choose_architecture(inner_shape(point_shape), config)
-    scaling = Scaling.fit(points)
-    k, seed = config.components, config.seed
-    generators = VAEStack(k, architecture, random_stream(device, seed, "generators"))
+    generators = fresh_generators(config, architecture, 0, device)
     return TrainingState(
         config=config,
         architecture=architecture,
         point_shape=point_shape,
-        scaling=scaling,
+        scaling=Scaling.fit(points),
         generators=generators,
-        optimiser=new_optimiser(generators, config),
-        estimator=new_estimator(k, architecture, random_stream(device, seed, "estimator")),
-        partition=initial_partition(
-            scaling.apply(points, device), k, config.initial_partition, seed
+        estimator=new_estimator(
+            generators, random_stream(device, config.seed, 0, "initial estimator")
         ),
+        partition=torch.zeros(len(points), dtype=torch.int64, device=device),
     )
+
+
+def fresh_generators(
+    config: TrainingConfig, architecture: Architecture, run: int, device: torch.device
+) -> Generators:
+    """The generators that a run begins with, ready to train."""
+    rng = random_stream(device, config.seed, run, "initial generators")
+    generators = new_generators(config.k, architecture, rng)
+    generators.start_training()
+    return generators.eval()

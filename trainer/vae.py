@@ -1,5 +1,7 @@
 """K variational autoencoders trained side by side: the generators of the kVAE algorithm."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import log, pi
 from typing import cast
 
@@ -7,29 +9,43 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from trainer.architecture import VAE_FILTERS, Architecture
+from trainer.architecture import Architecture
+from trainer.compiled import CompiledStep, Graphs, compilable, has_compiler
+from trainer.generators import Step, SteppedGenerators, adam, descend
+from trainer.latent import LatentDensity
 from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
+from trainer.partition import Members, component_members
+from trainer.points import ScaledPoints
+from trainer.random import Draws, random_stream
 
 LOG_2_PI = log(2 * pi)
 LOG_SCALE_START = -1.5
 LOG_SCALE_RANGE = (-5.0, 2.0)
+IMPORTANCE_SAMPLES = 8
+LATENT_FIT_POINTS = 2_000  # of each component, for each Gaussian
+FAR = 30.0  # spreads from the centre, from where all points look the same to an encoder
+LEAST_SPREAD = 1e-2  # of a component, in the unit of the data's own
 
 
-class VAEStack(nn.Module):
-    """K VAEs (Kingma & Welling, 2013) in one stack, each with its own parameters.
+class VAEStack(SteppedGenerators):
+    """K VAEs (Kingma & Welling, 2013) in one stack.
 
-    The prior is z ~ N(0, I), the encoder a diagonal Gaussian. A ``gaussian`` likelihood has one
-    learned scale a component; ``bernoulli`` is the cross-entropy on values in [0, 1].
+    They train with the prior z ~ N(0, I) and a diagonal Gaussian encoder. A ``gaussian``
+    likelihood has one learned scale a component; ``bernoulli`` is the cross-entropy on values in
+    [0, 1]. With ``latent_gaussians`` a small Gaussian mixture fitted to the encoded points takes
+    the prior's place after training (ex-post density estimation; Ghosh et al., 2020).
     """
 
+    centre: Tensor  # (K, 1, D) and spread, (K, 1, 1): what the networks see is relative to them
+    spread: Tensor
+
     def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
-        super().__init__()
+        super().__init__(k, architecture, rng)
         a = architecture
-        self.architecture = a
         self.encoder: nn.Module
         self.decoder: nn.Module
-        if a.generator == "conv":
-            filters = list(VAE_FILTERS)
+        if a.network == "conv":
+            filters = list(a.filters)
             self.encoder = StackedConvEncoder(k, a.shape, filters, 2 * a.latent, rng)
             self.decoder = StackedConvDecoder(k, a.latent, filters, a.shape, rng)
         else:
@@ -37,49 +53,126 @@ class VAEStack(nn.Module):
             self.encoder = StackedMLP(k, sizes, rng)
             self.decoder = StackedMLP(k, [a.latent, a.hidden, a.hidden, a.dimensions], rng)
         self.log_scale = nn.Parameter(torch.full((k, 1, 1), LOG_SCALE_START, device=rng.device))
+        self.register_buffer("centre", torch.zeros(k, 1, a.dimensions, device=rng.device))
+        self.register_buffer("spread", torch.ones(k, 1, 1, device=rng.device))
+        self.prior = LatentDensity(k, a.latent_gaussians, a.latent, rng.device)
 
-    def __len__(self) -> int:
-        return len(self.log_scale)
+    @torch.no_grad()
+    def adapt(self, x: ScaledPoints, members: Members) -> None:
+        """With ``component_scaling``: the mean of each component's points, and the square root of
+        their mean variance over the dimensions, so that small and large ones learn alike."""
+        if not self.architecture.component_scaling:
+            return
+        sums, counts = members.sums(x)
+        squares, _ = members.sums(x, torch.square)
+        sums, squares, counts = sums.flatten(1), squares.flatten(1), counts[:, None]
+        empty = counts == 0  # such a component trains on all points
+        counts = torch.where(empty, counts.sum(), counts)
+        mean = torch.where(empty, sums.sum(0), sums) / counts
+        square = torch.where(empty, squares.sum(0), squares) / counts
+        variance = (square - mean.square()).mean(1).clamp(min=0)
+        self.centre.copy_(mean[:, None])
+        self.spread.copy_(variance.sqrt().clamp(min=LEAST_SPREAD)[:, None, None])
 
-    def elbo(self, x: Tensor, rng: Generator) -> Tensor:
+    def start_training(self) -> None:
+        self.optimisers = [adam(list(self.parameters()))]
+
+    def step(self, batch: Tensor, draws: Draws) -> Tensor:
+        losses = -self.elbo(batch, draws).mean(1)
+        descend(self.optimisers[0], losses.sum())
+        return losses.detach()
+
+    @contextmanager
+    def compiled_step(self, graphs: Graphs) -> Iterator[Step]:
+        if not compilable(self.architecture) or self.device.type != "cpu" or not has_compiler():
+            yield self.step
+            return
+        compiled = CompiledStep(self, self.architecture.latent, self.optimisers[0], graphs)
+        try:
+            yield compiled
+        finally:
+            compiled.finish()
+
+    def elbo(self, x: Tensor, draws: Draws) -> Tensor:
         """One-sample estimate of each point's ELBO in nats: (K, B, *shape) -> (K, B)."""
-        encoded: Tensor = self.encoder(x)
-        mean, log_var = encoded.chunk(2, -1)
-        z = mean + _normal_like(mean, rng) * (0.5 * log_var).exp()
+        return cast(Tensor, self(x, draws.normal(x.shape[1], self.architecture.latent)))
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """The ELBO's estimate at the given noise of z, (K, B, latent)."""
+        mean, log_var = self._encode(x)
+        z = mean + noise * (0.5 * log_var).exp()
         divergence = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
         log_likelihood = self._log_likelihood(x.flatten(2), self._decode(z))
         return log_likelihood - divergence
 
     @torch.no_grad()
-    def sample(self, n: int, rng: Generator) -> Tensor:
-        """``n`` points from each component, (K, n, *shape): draws from p(x | z), or its mean."""
-        z = torch.randn(len(self), n, self.architecture.latent, generator=rng, device=rng.device)
+    def log_density(self, x: Tensor) -> Tensor:
+        """Importance-weighted bound (Burda et al., 2016) with 8 draws: (N, *shape) -> (N, K)."""
+        draws = Draws(random_stream(self.device, "importance"), len(self))
+        x = x.expand(len(self), *x.shape)
+        mean, log_var = self._encode(x)
+        bounds = []
+        for _ in range(IMPORTANCE_SAMPLES):
+            noise = draws.normal(1, mean.shape[-1])  # one for all: a point's value is its own
+            z = mean + noise * (0.5 * log_var).exp()
+            log_q = -0.5 * (noise.square() + log_var + LOG_2_PI).sum(-1)
+            log_likelihood = self._log_likelihood(x.flatten(2), self._decode(z))
+            bounds.append(log_likelihood + self.prior.log_density(z) - log_q)
+        return (torch.stack(bounds).logsumexp(0) - log(IMPORTANCE_SAMPLES)).T
+
+    @torch.no_grad()
+    def sample(self, n: int, draws: Draws, noise: bool = True) -> Tensor:
+        return self._render(self.prior.sample(n, draws), draws, noise)
+
+    @torch.no_grad()
+    def resample(self, batch: Tensor, draws: Draws) -> Tensor:
+        """With a latent density to be fitted, z comes from its target: the encoded points."""
+        if not self.architecture.latent_gaussians:
+            return super().resample(batch, draws)
+        mean, log_var = self._encode(batch)
+        z = mean + draws.normal(*mean.shape[1:]) * (0.5 * log_var).exp()
+        return self._render(z, draws, self.architecture.sample_noise)
+
+    @torch.no_grad()
+    def fit_latent(self, x: ScaledPoints, partition: Tensor, seed: int) -> None:
+        if not self.architecture.latent_gaussians:
+            return
+        at_most = LATENT_FIT_POINTS * self.architecture.latent_gaussians
+        for j in range(len(self)):
+            index = component_members(partition, j, at_most, seed)
+            if len(index) == 0:
+                continue
+            draws = Draws(random_stream(self.device, seed, "codes", j), 1)
+            mean, log_var = self.select([j])._encode(x[index][None])
+            codes = mean + draws.normal(*mean.shape[1:]) * (0.5 * log_var).exp()
+            self.prior.fit(j, codes[0].double().cpu().numpy(), seed)
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Means of q(z | x): (K, B, *shape) -> (K, B, latent)."""
+        return self._encode(x)[0]
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        relative = ((x.flatten(2) - self.centre) / self.spread).clamp(-FAR, FAR)
+        encoded: Tensor = self.encoder(relative.view_as(x))
+        mean, log_var = encoded.chunk(2, -1)
+        return mean, log_var
+
+    def _decode(self, z: Tensor) -> Tensor:
+        decoded = cast(Tensor, self.decoder(z)).flatten(2)  # (K, B, D)
+        if self.architecture.likelihood == "bernoulli":
+            return decoded  # logits
+        return self.centre + self.spread * decoded
+
+    def _render(self, z: Tensor, draws: Draws, noise: bool) -> Tensor:
         x = self._decode(z)
         if self.architecture.likelihood == "bernoulli":
             x = x.sigmoid()  # the mean: a coin flip a pixel is no image
-        elif self.architecture.sample_noise:
-            x = x + _normal_like(x, rng) * self._log_scale().exp()
-        return x.view(len(self), n, *self.architecture.shape)
-
-    def select(self, components: list[int]) -> "VAEStack":
-        """A stack of copies of the named components."""
-        rng = Generator(self.log_scale.device)
-        chosen = VAEStack(len(components), self.architecture, rng)
-        chosen.load_state_dict({name: t[components] for name, t in self.state_dict().items()})
-        return chosen.train(self.training)
-
-    @torch.no_grad()
-    def copy_components(self, sources: dict[int, int]) -> None:
-        """Overwrite each component that is a key with the one that is its value."""
-        for tensor in self.state_dict().values():
-            for target, source in sources.items():
-                tensor[target] = tensor[source]
-
-    def _decode(self, z: Tensor) -> Tensor:
-        return cast(Tensor, self.decoder(z)).flatten(2)  # (K, B, D)
+        elif noise:
+            x = x + draws.normal(*x.shape[1:]) * self._log_scale().exp()
+        return x.view(*z.shape[:2], *self.architecture.shape)
 
     def _log_scale(self) -> Tensor:
-        return self.log_scale.clamp(*LOG_SCALE_RANGE)
+        return self.log_scale.clamp(*LOG_SCALE_RANGE) + self.spread.log()
 
     def _log_likelihood(self, x: Tensor, decoded: Tensor) -> Tensor:
         if self.architecture.likelihood == "bernoulli":
@@ -87,7 +180,3 @@ class VAEStack(nn.Module):
         log_scale = self._log_scale()
         error = (x - decoded).square() * (-2 * log_scale).exp()
         return -(0.5 * error + log_scale + 0.5 * LOG_2_PI).sum(-1)
-
-
-def _normal_like(x: Tensor, rng: Generator) -> Tensor:
-    return torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)

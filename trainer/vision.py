@@ -18,17 +18,18 @@ SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 def make_grid(images: Tensor, columns: int, pad_value: float = 0.0) -> Tensor:
     """One picture of many: (n, C, H, W) in [0, 1] -> (3, height, width)."""
-    grid: Tensor = _torchvision("utils").make_grid(images, nrow=columns, pad_value=pad_value)
+    grid: Tensor = torchvision_module("utils").make_grid(images, nrow=columns, pad_value=pad_value)
     return grid
 
 
 def mnist(root: Path, train: bool, download: bool = False) -> tuple[Tensor, Tensor]:
     """MNIST's images (N, 28, 28) of uint8 and labels (N,). Raises RuntimeError when not there."""
-    data = _torchvision("datasets").MNIST(root, train=train, download=download)
+    data = torchvision_module("datasets").MNIST(root, train=train, download=download)
     return data.data, data.targets
 
 
-def _torchvision(module: str) -> Any:
+def torchvision_module(module: str) -> Any:
+    """torchvision's module of that name: datasets, models, transforms.v2 or utils."""
     try:
         return import_module(f"torchvision.{module}")
     except RuntimeError as error:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from api_schemas.common import Page
 from api_schemas.jobs import Job, JobCreate, JobEvent, JobRequest
+from api_schemas.training import PresetName
 from service import datasets, events, jobs, media, openapi, uploads
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
@@ -25,7 +26,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 FORM_FIELDS = {
     "file": uploads.BINARY,
-    "components": {"type": "integer", "minimum": 1},
+    "components": {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]},
+    "preset": {"type": "string", "enum": list(get_args(PresetName))},
     "name": {"type": "string"},
     "seed": {"type": "integer", "minimum": 0},
     "config": {"type": "string", "description": "TrainingOptions as JSON"},

@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from service.database import migrate
 from tests.conftest import NewDatabase
 from tests.e2e.conftest import NPY, Client, from_npy
-from tests.points import Labels, Points, digits, three_blobs, two_moons
+from tests.points import Labels, Points, digits, npy, three_blobs, two_moons
 from tests.servers import broker_server, service_processes
 
 DATA: dict[str, tuple[Points, Labels, int]] = {
@@ -128,6 +128,16 @@ def test_a_job_with_its_file(client: Client) -> None:
     assert [column["name"] for column in dataset["columns"]] == ["x", "y"]
     assert (dataset["format"], dataset["rows"]) == ("csv", 300)
     client.wait(job["id"])
+
+
+def test_a_preset_and_a_number_of_components_from_the_data(client: Client) -> None:
+    form = {"components": "auto", "preset": "paper-synthetic", "config": '{"iterations": 1}'}
+    response = client.http.post("/jobs", files={"file": npy(three_blobs()[0])}, data=form)
+    assert response.status_code == 202, response.text
+    job = client.wait(response.json()["id"])
+    assert (job["config"]["components"], job["config"]["hidden"]) == ("auto", 50)
+    assert (job["config"]["iterations"], job["config"]["batch_size"]) == (1, 32)
+    assert client.get(f"/models/{job['model']}")["components"] == 3
 
 
 def test_the_same_bytes_are_one_data_set(client: Client) -> None:

@@ -54,12 +54,16 @@ def test_the_trainer_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     np.savetxt("points.csv", three_blobs()[0][:60], delimiter=",")
     scope: dict[str, Any] = {}
-    script = code("python", "from trainer").replace("components=8", "components=8, iterations=1")
+    script = code("python", "import Mixture").replace("components=8", "components=8, iterations=1")
     exec(script, scope)  # noqa: S102
     assert scope["samples"].shape == (100, 2)
+    short = 'n_components=8, options={"iterations": 1, "polish": False}'
+    exec(code("python", "import KVAE").replace("n_components=8", short), scope)  # noqa: S102
+    assert scope["labels"].shape == scope["densities"].shape == (60,)
+    assert scope["new_points"].shape == (100, 2)
 
 
 def test_the_make_targets_exist() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    for target in re.findall(r"^make ([a-z]+)|`make ([a-z]+)", README, re.M):
+    for target in re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", README, re.M):
         assert f"\n{''.join(target)}:" in makefile, target

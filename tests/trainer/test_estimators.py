@@ -4,19 +4,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.architecture import Architecture
-from trainer.estimators import DensityEstimator, new_estimator
+from tests.trainer.stacks import stack, unscaled
+from trainer.estimators import DensityEstimator, Discriminators, new_estimator
+from trainer.points import ScaledPoints
+from trainer.ranks import Ranks
 
 K = 2
 MEANS = torch.tensor([-1.0, 1.0])
 
 
 def estimator(name: str) -> DensityEstimator:
-    fields = {"shape": (1,), "generator": "mlp", "likelihood": "gaussian", "hidden": 32}
-    architecture = Architecture.from_json(
-        {**fields, "latent": 1, "sample_noise": True, "estimator": name}
-    )
-    return new_estimator(K, architecture, torch.Generator().manual_seed(0))
+    generators = stack(K, (1,), estimator=name)
+    return new_estimator(generators, torch.Generator().manual_seed(0))
+
+
+def fit_scores(fitted: DensityEstimator, x: ScaledPoints) -> Tensor:
+    return torch.cat([scores for _, scores in fitted.fit_scores(x, Ranks())])
 
 
 def trained(name: str) -> tuple[DensityEstimator, Tensor]:
@@ -25,9 +28,9 @@ def trained(name: str) -> tuple[DensityEstimator, Tensor]:
     fitted = estimator(name)
     optimiser = torch.optim.Adam(fitted.parameters(), lr=3e-3)
     for _ in range(600):
-        fake = MEANS[:, None, None] + torch.randn(K, 256, 1)
+        made = MEANS[:, None, None] + torch.randn(K, 256, 1)
         real = MEANS[torch.randint(K, (256,)), None] + torch.randn(256, 1)
-        loss = fitted.loss(fake, real)
+        loss = fitted.loss(made, real)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -38,7 +41,7 @@ def trained(name: str) -> tuple[DensityEstimator, Tensor]:
 @pytest.mark.parametrize("name", ["classifier", "discriminators"])
 def test_finds_the_ratio_of_two_gaussians(name: str) -> None:
     fitted, data = trained(name)
-    scores = fitted.fit_offset(data)
+    scores = fit_scores(fitted, unscaled(data))
     assert scores.shape == (4000, K)
     # log N(x; 1, 1) - log N(x; -1, 1) = 2 x
     near = data[:, 0].abs() < 1.5
@@ -49,13 +52,23 @@ def test_finds_the_ratio_of_two_gaussians(name: str) -> None:
 
 def test_discriminators_are_normalised_over_the_training_points() -> None:
     fitted, data = trained("discriminators")
-    densities = fitted.fit_offset(data).exp()
+    densities = fit_scores(fitted, unscaled(data)).exp()
     torch.testing.assert_close(densities.mean(0), torch.ones(K), atol=1e-4, rtol=0)
 
 
 def test_scores_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    fitted = estimator("classifier")
+    fitted = estimator("discriminators")
+    assert isinstance(fitted, Discriminators)
     data = torch.randn(100, 1)
-    whole = fitted.scores(data)
+    whole = fit_scores(fitted, unscaled(data))
     monkeypatch.setattr("trainer.estimators.CHUNK_VALUES", 14)
-    torch.testing.assert_close(fitted.scores(data), whole)
+    monkeypatch.setattr("trainer.points.CHUNK_VALUES", 30)
+    torch.testing.assert_close(fit_scores(fitted, unscaled(data)), whole)
+
+
+def test_generators_judge_themselves() -> None:
+    generators = stack(K, (1,), estimator="generators")
+    own = new_estimator(generators, torch.Generator())
+    assert not own.trainable
+    data = torch.randn(10, 1)
+    torch.testing.assert_close(own.scores(data), generators.log_density(data))

@@ -27,8 +27,8 @@ def test_mlp_is_k_separate_networks() -> None:
     x = torch.randn(K, BATCH, 4)
     weights = dict(stack.named_parameters())
     for j in range(K):
-        hidden = torch.relu(x[j] @ weights["1.weight"][j] + weights["1.bias"][j])
-        alone = hidden @ weights["3.weight"][j] + weights["3.bias"][j]
+        hidden = torch.relu(x[j] @ weights["1.weight"][j].T + weights["1.bias"][j].T)
+        alone = hidden @ weights["3.weight"][j].T + weights["3.bias"][j].T
         torch.testing.assert_close(stack(x)[j], alone)
 
 

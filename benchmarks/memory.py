@@ -1,0 +1,86 @@
+"""Training from a mapped file in a process of its own: how much memory, how long an iteration.
+
+`python -m benchmarks.memory FILE` prints one line of JSON.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from subprocess import run
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+
+from api_schemas.training import training_config
+from trainer.loop import Report, train
+from trainer.npy import map_npy
+from trainer.state import TrainingState
+
+DIMENSIONS, COMPONENTS, BATCH, CHUNK = 16, 10, 1024, 1 << 18
+SAMPLED_EVERY = 0.02  # seconds
+
+
+def write_points(path: Path, n: int) -> None:
+    """A file of n x 16 float32 around ten centres."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(scale=4, size=(COMPONENTS, DIMENSIONS)).astype(np.float32)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, DIMENSIONS))
+    for at in range(0, n, CHUNK):
+        rows = out[at : at + CHUNK]
+        rows[:] = rng.standard_normal(rows.shape, np.float32)
+        rows += centres[rng.integers(COMPONENTS, size=len(rows))]
+    out.flush()
+
+
+def measure(path: Path, epochs: float | None) -> dict[str, Any]:
+    """Train in a fresh process; fixed epochs, or with none the default's fixed steps."""
+    command = [sys.executable, "-m", "benchmarks.memory", str(path), str(epochs or "")]
+    done = run(command, capture_output=True, text=True, check=True)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _train(path: Path, epochs: float | None) -> dict[str, Any]:
+    reports: list[Report] = []
+
+    def keep(state: TrainingState, report: Report) -> None:
+        reports.append(report)
+
+    options: dict[str, Any] = {"iterations": 3, "polish": False}
+    if epochs:
+        options |= {"pretraining_epochs": epochs, "epochs": epochs, "batch_size": BATCH}
+        options |= {"estimator_epochs": epochs, "initial_partition": "uniform", "rescue": "none"}
+    else:
+        options |= {"iterations": 2}
+    config = training_config(COMPONENTS, **options)
+    with _Peak() as peak:
+        train(map_npy(path), config, threads=1, on_iteration=keep)
+    return {"peak_mib": peak.kib / 1024, "seconds": [r.seconds for r in reports]}
+
+
+class _Peak:
+    """Highest anonymous memory of this process while the body runs."""
+
+    def __init__(self) -> None:
+        self.kib, self._over = 0, Event()
+        self._thread = Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> "_Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._over.wait(SAMPLED_EVERY):
+            found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
+            self.kib = max(self.kib, int(found[1]) if found else 0)
+
+
+if __name__ == "__main__":
+    file, chosen = sys.argv[1:]
+    print(json.dumps(_train(Path(file), float(chosen) if chosen else None)))

@@ -1,0 +1,147 @@
+"""Table 1b and Figure 3: MNIST with 15 components, and the default preset against single VAEs."""
+
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api_schemas.training import TrainingConfig, training_config
+from benchmarks.data import mnist
+from benchmarks.scale import Row, Scale
+from service.pictures import grid
+from trainer import Mixture, Report, TrainingState, train
+from trainer.architecture import choose_architecture
+from trainer.baselines import bag, single
+from trainer.evaluation.coverage import coverage
+from trainer.evaluation.frechet import frechet_distance
+from trainer.evaluation.lenet import LeNet
+from trainer.latent import LatentDensity
+from trainer.steps import Steps
+
+COMPONENTS = 15
+SAMPLES, SAMPLE_SEED = 10_000, 1_000
+SHOWN = 10  # images of a component, made and real
+LARGE = (64, 128, 256, 512)
+
+Images = NDArray[np.uint8]
+
+
+class Judge:
+    """Compares samples with the 10,000 test images, on the LeNet's features."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._seed = seed
+        self._extract = LeNet(folder / "mnist_lenet5.npz")
+        self._real = self._extract(mnist(folder, train=False)[0] / 255)
+
+    def row(self, method: str, mixture: Mixture, seconds: float) -> Row:
+        """FID and coverage of 10,000 samples."""
+        made = self._extract(mixture.sample(SAMPLES, seed=SAMPLE_SEED).points / 255)
+        figures = {
+            "fid": frechet_distance(self._real, made),
+            "coverage": coverage(self._real, made),
+        }
+        return Row("MNIST", method, self._seed, figures, seconds)
+
+
+def kvaes(scale: Scale, seed: int, folder: Path, out: Path) -> list[Row]:
+    """The paper's way, and what it was after uniform pretraining; draws Figure 3."""
+    images, judge = mnist(folder)[0][: scale.images], Judge(folder, seed)
+    rows: list[Row] = []
+
+    def judge_pretrained(state: TrainingState, report: Report) -> None:
+        if report.iteration == 1:
+            mixture = Mixture.of(state, np.full(COMPONENTS, 1 / COMPONENTS))
+            rows.append(judge.row("kVAEs init", mixture, report.seconds))
+
+    started = perf_counter()
+    fit = train(images, _paper_config(scale, seed), threads=1, on_iteration=judge_pretrained)
+    rows.append(judge.row("kVAEs", fit.mixture, perf_counter() - started))
+    draw(out / "figure-3-kVAEs.png", fit.mixture, images, fit.partition)
+    return rows
+
+
+def bagged(scale: Scale, seed: int, folder: Path) -> list[Row]:
+    """15 VAEs on random subsets."""
+    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    mixture = bag(images, _paper_config(scale, seed), scale.image_epochs)
+    return [Judge(folder, seed).row("bag", mixture, perf_counter() - started)]
+
+
+def vae_64(scale: Scale, seed: int, folder: Path) -> list[Row]:
+    """One VAE of the components' size."""
+    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    mixture = single(images, _paper_config(scale, seed), scale.image_epochs)
+    return [Judge(folder, seed).row("VAE-64", mixture, perf_counter() - started)]
+
+
+def vae_512(scale: Scale, seed: int, folder: Path) -> list[Row]:
+    """One VAE of eight times the filters."""
+    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    mixture = single(images, _paper_config(scale, seed), scale.large_epochs, filters=LARGE)
+    return [Judge(folder, seed).row("VAE-512", mixture, perf_counter() - started)]
+
+
+def default(scale: Scale, seed: int, folder: Path, out: Path) -> list[Row]:
+    """The default preset."""
+    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    fit = train(images, training_config(COMPONENTS, seed), threads=1)
+    row = Judge(folder, seed).row("default", fit.mixture, perf_counter() - started)
+    if seed == 0:
+        draw(out / "figure-3-default.png", fit.mixture, images, fit.partition)
+    return [row]
+
+
+def default_single(scale: Scale, seed: int, folder: Path) -> list[Row]:
+    """One VAE of the default's size on as many images as all its components saw together.
+
+    It is judged with as many latent Gaussians as they have in all, and with z from N(0, I).
+    """
+    images, judge = mnist(folder)[0][: scale.images], Judge(folder, seed)
+    config = training_config(COMPONENTS, seed)
+    steps = Steps(config, len(images), 0, lambda fraction: None)
+    of_component = sum(map(steps.of_generators, range(config.iterations))) + steps.of_polish
+    epochs = COMPONENTS * of_component * config.batch_size / len(images)
+    gaussians = COMPONENTS * choose_architecture((1, *images.shape[1:]), config).latent_gaussians
+    started = perf_counter()
+    fitted = single(images, config, epochs, latent_gaussians=gaussians)
+    seconds = perf_counter() - started
+    return [
+        judge.row("single VAE, same latent fit", fitted, seconds),
+        judge.row("single VAE, N(0, I)", with_standard_prior(fitted), seconds),
+    ]
+
+
+def with_standard_prior(mixture: Mixture) -> Mixture:
+    """The same VAEs with z drawn from N(0, I)."""
+    generators = deepcopy(mixture.generators)
+    architecture = replace(mixture.architecture, latent_gaussians=0)
+    generators.architecture = architecture
+    prior = LatentDensity(len(generators), 0, architecture.latent, generators.device)
+    generators.add_module("prior", prior)
+    return replace(mixture, architecture=architecture, generators=generators)
+
+
+def draw(path: Path, mixture: Mixture, images: Images, partition: NDArray[np.int64]) -> None:
+    """A row a component: samples on the left, real members on the right."""
+    blank = np.zeros((1, *images.shape[1:]))
+    rows = []
+    for component in range(mixture.components):
+        members = images[partition == component][:SHOWN]
+        padding = np.repeat(blank, SHOWN - len(members), 0)
+        rows += [mixture.sample(SHOWN, component).points, blank, members, padding]
+    path.write_bytes(grid(np.concatenate(rows), 2 * SHOWN + 1))
+
+
+def _paper_config(scale: Scale, seed: int) -> TrainingConfig:
+    return training_config(
+        COMPONENTS,
+        seed,
+        preset="paper-mnist",
+        iterations=scale.image_iterations,
+        pretraining_epochs=scale.image_pretraining_epochs,
+        estimator_width=scale.discriminator_width,
+    )

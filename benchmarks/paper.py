@@ -1,0 +1,82 @@
+"""`python -m benchmarks.paper`: Table 1 and Figures 2 and 3 of Locatello et al. (2018)."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+from benchmarks import mnist, synthetic
+from benchmarks.data import data_folder
+from benchmarks.report import NO_MNIST, markdown
+from benchmarks.scale import FULL, QUICK, Row, Scale
+from trainer.evaluation.synthetic import VARIANCES
+
+SCALES = {scale.name: scale for scale in (QUICK, FULL)}
+PROCESSES = 2
+
+Task = Callable[[], list[Row]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write FILE, and beside it FILE's name with .md and the pictures; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paper", description=__doc__)
+    parser.add_argument("--scale", choices=SCALES, default="quick")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    asked = parser.parse_args(arguments)
+    scale, out = SCALES[asked.scale], asked.json.parent
+    out.mkdir(parents=True, exist_ok=True)
+    started = perf_counter()
+    rows = run(tasks(scale, data_folder(), out))
+    minutes = (perf_counter() - started) / 60
+    result = {"scale": scale.name, "minutes": minutes, "rows": [row._asdict() for row in rows]}
+    asked.json.write_text(json.dumps(result, indent=2) + "\n")
+    report = markdown(rows, scale, minutes)
+    asked.json.with_suffix(".md").write_text(report)
+    print(report)
+    return 0
+
+
+def tasks(scale: Scale, folder: Path | None, out: Path) -> list[Task]:
+    """Everything to be run, the longest first."""
+    seeds = range(scale.seeds)
+    chosen: list[Task] = []
+    if folder is None:
+        print(NO_MNIST, file=sys.stderr)
+    else:
+        chosen = [
+            partial(mnist.vae_512, scale, 0, folder),
+            partial(mnist.kvaes, scale, 0, folder, out),
+            *(partial(mnist.default_single, scale, seed, folder) for seed in seeds),
+            *(partial(mnist.default, scale, seed, folder, out) for seed in seeds),
+            partial(mnist.vae_64, scale, 0, folder),
+            partial(mnist.bagged, scale, 0, folder),
+        ]
+    for modes in VARIANCES:
+        for method in synthetic.METHODS:
+            repeated = seeds if method == "default" else range(1)
+            chosen += [partial(synthetic.run, method, modes, s, scale, out) for s in repeated]
+        chosen.append(partial(synthetic.oracle, modes, out))
+    return chosen
+
+
+def run(chosen: Sequence[Task]) -> list[Row]:
+    """All rows, in no order; each is told on stderr when it is there."""
+    rows: list[Row] = []
+    context = get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, context, torch.set_num_threads, (1,)) as pool:
+        for done in as_completed([pool.submit(task) for task in chosen]):
+            for row in done.result():
+                print(*row, file=sys.stderr, flush=True)
+                rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The compiled step does what the eager step does."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from api_schemas.training import training_config
+from trainer.architecture import choose_architecture
+from trainer.compiled import STEPS_WORTH_COMPILING, Graphs, has_compiler, pays
+from trainer.generators import Schedule
+from trainer.partition import Members
+from trainer.points import ScaledPoints, Scaling
+from trainer.random import Draws, random_stream
+from trainer.vae import VAEStack
+
+K, STEPS = 3, 40
+CPU = torch.device("cpu")
+
+needs_compiler = pytest.mark.skipif(
+    not has_compiler(), reason="torch compiles with a C++ compiler, and there is none here"
+)
+
+
+def trained(compiled: bool, again: int = 1) -> tuple[VAEStack, Tensor]:
+    """A small stack and its mean losses, (K,), after one or more phases of training."""
+    points = np.random.default_rng(0).normal(size=(300, 2))
+    x = ScaledPoints(points, Scaling.fit(points), CPU)
+    config = training_config(K, hidden=8, latent=2, batch_size=16)
+    stack = VAEStack(K, choose_architecture((2,), config), random_stream(CPU, 0))
+    stack.start_training()
+    members = Members(torch.arange(300) % K, K, 16)
+    graphs: Graphs | None = {} if compiled else None
+    for phase in range(again):
+        draws = Draws(random_stream(CPU, phase), K)
+        losses = stack.fit(x, members, Schedule(STEPS, lambda i: 5e-3, graphs=graphs), draws)
+    return stack, losses
+
+
+@needs_compiler
+def test_compiled_and_eager_steps_agree() -> None:
+    (eager, losses), (compiled, same) = trained(False, 2), trained(True, 2)
+    torch.testing.assert_close(same, losses, atol=1e-4, rtol=1e-4)
+    for name, tensor in eager.state_dict().items():
+        torch.testing.assert_close(compiled.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
+    for mine, theirs in zip(eager.tensors(), compiled.tensors(), strict=True):
+        assert mine.shape == theirs.shape
+    (optimiser,) = compiled.optimisers
+    assert {int(memory["step"]) for memory in optimiser.state.values()} == {2 * STEPS}
+
+
+@needs_compiler
+def test_compiled_steps_repeat_bit_for_bit() -> None:
+    (first, _), (second, _) = trained(True), trained(True)
+    assert all(map(torch.equal, first.tensors(), second.tensors()))
+
+
+def test_only_long_runs_of_small_networks_compile() -> None:
+    rows = choose_architecture((2,), training_config(K))
+    images = choose_architecture((1, 64, 64), training_config(K))
+    assert pays(rows, STEPS_WORTH_COMPILING)
+    assert not pays(rows, STEPS_WORTH_COMPILING - 1)
+    assert not pays(images, STEPS_WORTH_COMPILING)
+
+
+def test_batches_ahead_are_each_component_s_own_points() -> None:
+    points = np.repeat(np.arange(K), 50)[:, None].astype(np.float32)
+    x = ScaledPoints(points, Scaling(np.zeros(1), np.ones(1)), CPU)
+    members = Members(torch.arange(K).repeat_interleave(50), K, 4)
+    batches = list(members.batches_ahead(x, Draws(random_stream(CPU, 0), K), 70))
+    assert len(batches) == 70
+    for batch in batches:
+        assert torch.equal(batch[..., 0], torch.arange(K).float()[:, None].expand(K, 4))

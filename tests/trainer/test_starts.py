@@ -1,0 +1,112 @@
+"""Initial partitions and the score that chooses among them."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import make_blobs, make_circles
+from sklearn.metrics import adjusted_rand_score
+
+from api_schemas.training import TrainingConfig
+from tests.trainer.stacks import unscaled
+from trainer.partition import EVERYWHERE
+from trainer.starts import classical
+from trainer.starts.choose import initial_partition
+from trainer.starts.learned import merge_confused
+from trainer.starts.sketch import Sketch
+
+
+def rings() -> tuple[torch.Tensor, np.ndarray]:
+    x, labels = make_circles(800, noise=0.05, factor=0.5, random_state=0)
+    return torch.from_numpy((x / x.std(0)).astype(np.float32)), labels
+
+
+def blobs(n: int = 900) -> tuple[torch.Tensor, np.ndarray]:
+    x, labels = make_blobs(n, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    return torch.from_numpy((x / x.std(0)).astype(np.float32)), labels
+
+
+def start(x: torch.Tensor, name: str, k: int, steps: list[int] | None = None) -> torch.Tensor:
+    points = unscaled(x)
+    config = TrainingConfig(components=k, initial_partition=name)
+    advance = (steps if steps is not None else []).append
+    return initial_partition(points, Sketch(points, 0), config, 0, lambda: advance(1))
+
+
+@pytest.mark.parametrize("name", ["auto", "kmeans", "gaussian", "graph", "merge", "embedding"])
+def test_blobs_are_told_apart(name: str) -> None:
+    x, labels = blobs()
+    assert adjusted_rand_score(labels, start(x, name, 3).numpy()) > 0.95
+
+
+@pytest.mark.parametrize("name", ["auto", "graph", "merge"])
+def test_rings_are_told_apart(name: str) -> None:
+    x, labels = rings()
+    assert adjusted_rand_score(labels, start(x, name, 2).numpy()) == 1
+
+
+def test_a_voronoi_start_has_k_cells() -> None:
+    assert set(start(blobs()[0], "voronoi", 7).tolist()) == set(range(7))
+
+
+def test_a_uniform_start_is_everywhere() -> None:
+    assert (start(blobs()[0], "uniform", 7) == EVERYWHERE).all()
+
+
+@pytest.mark.parametrize("name", ["merge", "embedding"])
+def test_learned_starts_count_their_steps(name: str) -> None:
+    steps: list[int] = []
+    start(blobs()[0], name, 3, steps)
+    assert len(steps) == 2000
+
+
+def test_points_outside_the_sketch_follow_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.starts.sketch.SKETCH_POINTS", 200)
+    monkeypatch.setattr("trainer.points.CHUNK_VALUES", 500)
+    x, labels = blobs()
+    assert adjusted_rand_score(labels, start(x, "auto", 3).numpy()) == 1
+
+
+def test_outliers_may_be_clusters_or_not() -> None:
+    x, labels = blobs(300)
+    far = torch.tensor([[20.0, 20.0], [20.1, 20.0], [20.0, 20.1]])
+    sketch = Sketch(unscaled(torch.cat([x, far])), 0)
+    small, fair = classical.graph_cuts(sketch, 3)
+    assert np.bincount(small).min() == 3
+    assert adjusted_rand_score(labels, fair[:300]) > 0.95
+
+
+def test_the_normalised_cut_prefers_what_is_apart() -> None:
+    x, labels = rings()
+    sketch = Sketch(unscaled(x), 0)
+    halves = (x[:, 0] > 0).long()
+    assert sketch.normalised_cut(torch.from_numpy(labels), 2) < 0.01
+    assert sketch.normalised_cut(halves, 2) > 0.01
+    alone = torch.zeros(800).long()
+    alone[0] = 1
+    assert sketch.normalised_cut(alone, 2) > 0.4  # a point by itself is no cluster
+    assert sketch.normalised_cut(torch.zeros(800).long(), 2) == 0.5  # nor is nothing
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_few_points_get_a_start(n: int) -> None:
+    x = torch.arange(2.0 * n).view(n, 2)
+    for k in range(1, n + 1):
+        partition = start(x, "auto", k)
+        assert partition.shape == (n,)
+        assert set(partition.tolist()) <= set(range(k))
+
+
+def test_confused_cells_are_merged() -> None:
+    joint = np.array([[0.2, 0.1, 0, 0], [0.1, 0.2, 0, 0], [0, 0, 0.1, 0.02], [0, 0, 0.02, 0.26]])
+    alpha = np.array([0.3, 0.3, 0.12, 0.28])
+    assert merge_confused(joint, alpha, 3).tolist() == [0, 0, 1, 2]
+    assert merge_confused(joint, alpha, 2).tolist() == [0, 0, 1, 1]
+
+
+def test_many_values_are_reduced() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 400)).astype(np.float32)
+    x[:150, :40] += 4
+    sketch = Sketch(unscaled(torch.from_numpy(x)), 0)
+    assert sketch.rows.shape == (300, 50)
+    assert adjusted_rand_score([0] * 150 + [1] * 150, classical.best_of_all(sketch, 2, 0)) == 1

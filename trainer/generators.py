@@ -1,0 +1,191 @@
+"""What competes: K generative models side by side, whatever their kind."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Generator, Tensor, nn
+
+from trainer.architecture import Architecture
+from trainer.compiled import Graphs
+from trainer.partition import Members
+from trainer.points import ScaledPoints
+from trainer.random import Draws
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train: the step size of each step, and whom to tell of it.
+
+    ``graphs``, which the phases of a run share, lets generators that can compile their step.
+    """
+
+    steps: int
+    step_size: Callable[[int], float]
+    advance: Callable[[], None] = lambda: None
+    graphs: Graphs | None = None
+
+
+Step = Callable[[Tensor, Draws], Tensor]
+
+
+class Generators(nn.Module, ABC):
+    """K generators, each with its own parameters along the leading axis of every tensor.
+
+    A kind of generator trains on each component's own points and samples; that is all the
+    algorithm asks of it. One that knows its density may say so in `log_density`.
+    """
+
+    def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.optimisers: list[torch.optim.Optimizer] = []
+        self._k = k
+        self.device = rng.device
+
+    def __len__(self) -> int:
+        return self._k
+
+    @abstractmethod
+    def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
+        """Train each generator on its members; returns the mean losses, (K,)."""
+
+    @abstractmethod
+    def sample(self, n: int, draws: Draws, noise: bool = True) -> Tensor:
+        """``n`` points from each component, (K, n, *shape); ``noise`` that of p(x | z)."""
+
+    def resample(self, batch: Tensor, draws: Draws) -> Tensor:
+        """As many points as in the members' batch (K, B, *shape), as the trained model will draw.
+
+        A generator whose latent density is fitted to its points may use them to draw z.
+        """
+        return self.sample(batch.shape[1], draws, self.architecture.sample_noise)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """log dP_gj at each point, in nats, up to a constant: (N, *shape) -> (N, K)."""
+        raise NotImplementedError(f"{type(self).__name__} has no density of its own")
+
+    def adapt(self, x: ScaledPoints, members: Members) -> None:
+        """Before the first training: take the measure of each component's points, if of use."""
+
+    def fit_latent(self, x: ScaledPoints, partition: Tensor, seed: int) -> None:
+        """Fit the density that z is drawn from to the points of each component, if there is one."""
+
+    def start_training(self) -> None:
+        """Make fresh optimisers."""
+        self.optimisers = []
+
+    def select(self, components: list[int]) -> Self:
+        """A stack of copies of the named components, with their optimisers' memory."""
+        chosen = type(self)(len(components), self.architecture, Generator(self.device))
+        chosen.load_state_dict({name: t[components] for name, t in self.state_dict().items()})
+        if self.optimisers:
+            chosen.start_training()
+            for mine, theirs in zip(self.optimisers, chosen.optimisers, strict=True):
+                theirs.load_state_dict({**theirs.state_dict(), "state": _moments(mine, components)})
+        return chosen.train(self.training)
+
+    @torch.no_grad()
+    def put(self, components: list[int], part: "Generators") -> None:
+        """Inverse of `select`: take the named components over from another stack."""
+        theirs = part.state_dict()
+        for name, tensor in self.state_dict().items():
+            tensor[components] = theirs[name]
+        for mine, other in zip(self.optimisers, part.optimisers, strict=True):
+            _put_moments(mine, other, components)
+
+    def tensors(self) -> list[Tensor]:
+        """All that `select` copies, in one order for stacks of one shape."""
+        moments = [t for o in self.optimisers for m in o.state.values() for t in m.values()]
+        return [*self.state_dict().values(), *moments]
+
+    def restart(self, sources: dict[int, int]) -> None:
+        """Make each component that is a key a copy of its value, without its momentum."""
+        for target, source in sources.items():
+            copy = self.select([source])
+            for optimiser in copy.optimisers:
+                for moments in optimiser.state.values():
+                    moments["exp_avg"].zero_()
+            self.put([target], copy)
+
+
+class SteppedGenerators(Generators):
+    """Generators that train by steps on batches."""
+
+    @abstractmethod
+    def step(self, batch: Tensor, draws: Draws) -> Tensor:
+        """One step of the optimisers on points (K, B, *shape); returns the losses, (K,)."""
+
+    @contextmanager
+    def compiled_step(self, graphs: Graphs) -> Iterator[Step]:
+        """What does the same as `step`, up to rounding, and is faster where it can be."""
+        yield self.step
+
+    def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
+        total = torch.zeros(len(self), device=self.device)
+        self.train()
+        graphs = schedule.graphs
+        with nullcontext(self.step) if graphs is None else self.compiled_step(graphs) as step:
+            for i, batch in enumerate(members.batches_ahead(x, draws, schedule.steps)):
+                for optimiser in self.optimisers:
+                    set_step_size(optimiser, schedule.step_size(i))
+                total += step(batch, draws)
+                schedule.advance()
+        self.eval()
+        return total / schedule.steps
+
+
+def adam(parameters: list[nn.Parameter]) -> torch.optim.Adam:
+    """The paper's Adam (beta1 0.5) over a whole stack; its step size is set at each step.
+
+    Its memory is there from the start, so that stacks of one shape hold equal lists of tensors.
+    """
+    optimiser = torch.optim.Adam(parameters, betas=(0.5, 0.999), fused=True)
+    for parameter in parameters:
+        optimiser.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+    return optimiser
+
+
+def set_step_size(optimiser: torch.optim.Optimizer, step_size: float) -> None:
+    """Of all its parameters."""
+    for group in optimiser.param_groups:
+        group["lr"] = step_size
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step down the gradient of a scalar."""
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+Moments = dict[int, dict[str, Tensor]]
+
+
+def _moments(optimiser: torch.optim.Optimizer, components: list[int]) -> Moments:
+    state: Moments = optimiser.state_dict()["state"]
+    return {
+        index: {n: t[components].clone() if t.dim() else t.clone() for n, t in moments.items()}
+        for index, moments in state.items()
+    }
+
+
+def _put_moments(
+    mine: torch.optim.Optimizer, other: torch.optim.Optimizer, components: list[int]
+) -> None:
+    own, theirs = mine.state_dict(), other.state_dict()["state"]
+    for index, moments in theirs.items():
+        into = own["state"][index]
+        for name, tensor in moments.items():
+            if tensor.dim():
+                into[name][components] = tensor
+            else:
+                into[name] = tensor.clone()
+    mine.load_state_dict(own)

@@ -1,0 +1,1 @@
+"""The partition before the first iteration, and the score that chooses among several."""

@@ -1,0 +1,88 @@
+"""A sample of the training points, few enough to compare all with all."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
+from torch import Generator, Tensor
+
+from trainer.points import ScaledPoints
+from trainer.random import derived_seed
+from trainer.starts.graph import NeighbourGraph
+
+SKETCH_POINTS = 10_000
+FEATURES, REDUCED_FROM = 50, 100  # principal components, for points of more values than that
+EXACT_UP_TO = 4096  # values of a point, for the principal components
+VOTES = 5
+FEWEST_ASKED, COMPARISONS = 1_000, 1 << 32
+
+Labels = NDArray[np.int64]
+Features = NDArray[np.float32]
+
+
+class Sketch:
+    """At most 10,000 points as rows of at most 100 features, and their neighbour graph."""
+
+    def __init__(self, x: ScaledPoints, seed: int) -> None:
+        self._x = x
+        rng = Generator().manual_seed(derived_seed(seed, "sketch"))
+        order = torch.randperm(len(x), generator=rng)
+        self.index = order[:SKETCH_POINTS].sort().values.to(x.device)
+        rows = _rows(x[self.index])
+        self._pca: PCA | None = None
+        if rows.shape[1] > REDUCED_FROM:
+            n = min(FEATURES, len(rows))
+            solver = "covariance_eigh" if rows.shape[1] <= EXACT_UP_TO else "randomized"
+            self._pca = PCA(n, svd_solver=solver, random_state=0)
+            # more threads add up in any order: other bits from run to run
+            with threadpool_limits(1), np.errstate(invalid="ignore"):  # equal points: 0 / 0
+                self._pca.fit(rows)
+        self.rows: Features = self.features(rows)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @cached_property
+    def graph(self) -> NeighbourGraph:
+        """The neighbour graph of the sample."""
+        return NeighbourGraph(self.rows)
+
+    def features(self, rows: Features) -> Features:
+        """Any points' features: (n, D) -> (n, at most 100)."""
+        if self._pca is None:
+            return rows
+        with threadpool_limits(1):
+            return np.ascontiguousarray(self._pca.transform(rows), np.float32)
+
+    def spread(self, labels: Labels) -> Tensor:
+        """The partition (N,) in which all points follow their nearest of the sample."""
+        if len(self) == len(self._x):
+            return torch.from_numpy(labels).to(self._x.device)
+        asked = self._asked()
+        algorithm = "auto" if len(asked) == len(self) else "brute"
+        vote = KNeighborsClassifier(VOTES, algorithm=algorithm)
+        vote.fit(self.rows[asked], labels[asked])
+        parts = []
+        for _, points in self._x.parts():
+            with threadpool_limits(1):
+                parts.append(torch.from_numpy(vote.predict(self.features(_rows(points)))))
+        partition = torch.cat(parts).to(self._x.device)
+        partition[self.index] = torch.from_numpy(labels).to(self._x.device)
+        return partition
+
+    def _asked(self) -> Labels:
+        """The sample's points that vote, fewer of them for millions of points: (n,)."""
+        n = min(len(self), max(FEWEST_ASKED, COMPARISONS // len(self._x)))
+        return np.random.default_rng(0).choice(len(self), n, replace=False)
+
+    def normalised_cut(self, partition: Tensor, k: int) -> float:
+        """How badly a partition (N,) separates the sample; see `NeighbourGraph`."""
+        return self.graph.normalised_cut(partition[self.index].cpu().numpy(), k)
+
+
+def _rows(points: Tensor) -> Features:
+    return points.flatten(1).cpu().numpy()
