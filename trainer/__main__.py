@@ -14,7 +14,13 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from api_schemas.training import Components, PresetName, TrainingConfig, training_config
+from api_schemas.training import (
+    Components,
+    PresetName,
+    TrainingConfig,
+    TrainingOptions,
+    training_config,
+)
 from trainer.checkpoint import forget_checkpoints, keep_checkpoint, last_checkpoint
 from trainer.devices import choose_device
 from trainer.errors import TrainerError
@@ -114,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="any other option of the configuration",
+        help="any other option: " + ", ".join(TrainingOptions.model_fields),
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="torch device; CUDA when there is one, else the CPU")
@@ -123,13 +129,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> Components:
+    if text != "auto" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto")
     return "auto" if text == "auto" else int(text)
 
 
 def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(text)
+    if not equals or name not in TrainingOptions.model_fields:
+        known = ", ".join(TrainingOptions.model_fields)
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE with a name of: {known}")
     try:
         return name, json.loads(value)
     except ValueError:
@@ -137,8 +146,8 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError(text)
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
 
 

@@ -19,7 +19,7 @@ def choose_device(name: str | None = None) -> torch.device:
         name = own
     try:
         device = torch.device(name or "cpu")
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # one that holds no numbers is none
     except (RuntimeError, AssertionError) as error:
         raise InvalidConfig("device", f"{name!r} can't be used: {error}") from error
     return device

@@ -131,6 +131,8 @@ class KVAE(ClusterMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ha
         if self.preset not in get_args(PresetName):
             raise InvalidConfig("preset", f"preset: there is none named {self.preset!r}")
         options = self.options or {}
+        if not isinstance(options, dict):
+            raise InvalidConfig("options", f"options: a dict of names and values, not {options!r}")
         for name in options.keys() - TrainingOptions.model_fields.keys():
             raise InvalidConfig(name, f"options: there is none named {name!r}")
         k = self.n_components

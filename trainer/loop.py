@@ -27,6 +27,7 @@ from trainer.starts.sketch import Sketch
 from trainer.state import TrainingState, fresh_generators, initial_state
 from trainer.steps import OnStep, Steps
 
+POLISH_FROM = 3  # the step size falls from a quarter: from all of it components collapse
 QUIET_ITERATIONS = 2  # under the tolerance, in a row, end a run
 
 
@@ -158,7 +159,9 @@ class Run:
             state.partition, state.shares = best.partition, best.shares
         n = self.steps.of_polish
         if n:
-            train_generators(state, self.x, self._steps(n, 0, 1), self.ranks)
+            train_generators(
+                state, self.x, self._steps(n, POLISH_FROM, POLISH_FROM + 1), self.ranks
+            )
         state.generators.fit_latent(self.x, state.partition, config.seed)
         if not state.estimator.trainable:  # it holds the generators as they were
             rng = random_stream(state.generators.device, config.seed, "final estimator")
