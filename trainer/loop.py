@@ -160,7 +160,7 @@ class Run:
         n = self.steps.of_polish
         if n:
             train_generators(
-                state, self.x, self._steps(n, POLISH_FROM, POLISH_FROM + 1), self.ranks
+                state, self.x, self._falling(n, POLISH_FROM, POLISH_FROM + 1), self.ranks
             )
         state.generators.fit_latent(self.x, state.partition, config.seed)
         if not state.estimator.trainable:  # it holds the generators as they were
@@ -184,9 +184,9 @@ class Run:
     def _schedule(self) -> Schedule:
         state, config = self.state, self.state.config
         done = state.iteration % config.iterations
-        return self._steps(self.steps.of_generators(state.iteration), done, config.iterations)
+        return self._falling(self.steps.of_generators(state.iteration), done, config.iterations)
 
-    def _steps(self, n: int, done: int, of: int) -> Schedule:
+    def _falling(self, n: int, done: int, of: int) -> Schedule:
         """``n`` steps, of phase ``done`` of as many as the step size falls over."""
         config = self.state.config
         return Schedule(

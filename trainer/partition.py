@@ -21,6 +21,11 @@ def component_sizes(partition: Tensor, k: int) -> Tensor:
     return torch.bincount(partition.clamp(min=0), minlength=k)
 
 
+def is_everywhere(partition: Tensor) -> bool:
+    """Whether all components train on all points."""
+    return bool((partition == EVERYWHERE).all())
+
+
 def mixture_weights(partition: Tensor, k: int) -> Tensor:
     """alpha_j, the share of the points assigned to component j, (K,) of float64."""
     return component_sizes(partition, k).double() / len(partition)
@@ -48,7 +53,7 @@ class Members:
         self._partition, self._k = partition, k
         self._batch_size = batch_size
         self._shares = None if shares is None else shares.T.double().cumsum(1)
-        if bool((partition == EVERYWHERE).all()):
+        if is_everywhere(partition):
             self._order = None
             self._sizes = torch.full((k, 1), len(partition), device=partition.device)
             self._starts = torch.zeros_like(self._sizes)

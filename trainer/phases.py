@@ -8,7 +8,13 @@ from torch import Tensor
 from api_schemas.training import TrainingConfig
 from trainer.estimators import DensityEstimator, new_estimator
 from trainer.generators import Generators, Schedule, SteppedGenerators, descend, set_step_size
-from trainer.partition import EVERYWHERE, Members, component_sizes, mixture_weights, split_largest
+from trainer.partition import (
+    Members,
+    component_sizes,
+    is_everywhere,
+    mixture_weights,
+    split_largest,
+)
 from trainer.points import ScaledPoints
 from trainer.random import Draws, derived_seed, random_stream
 from trainer.ranks import Ranks
@@ -26,7 +32,7 @@ def train_generators(
     """Line 3: every generator fits its own points; returns the mean losses, (K,)."""
     k = len(state.generators)
     rng = random_stream(x.device, state.config.seed, state.iteration, "generators")
-    if state.config.pretrain_one and bool((state.partition == EVERYWHERE).all()):
+    if state.config.pretrain_one and is_everywhere(state.partition):
         one = state.generators.select([0])
         members = Members(state.partition, 1, state.config.batch_size)
         loss = one.fit(x, members, schedule, Draws(rng, 1))
@@ -119,20 +125,16 @@ def reassign(state: TrainingState, x: ScaledPoints, ranks: Ranks) -> float:
     k = len(state.generators)
     labels = torch.zeros(len(x), dtype=torch.int32, device=x.device)
     shares = torch.zeros(len(x), k, device=x.device) if soft else None
-    log_alpha = mixture_weights(state.partition, k).log().float()
+    alpha = mixture_weights(state.partition, k).float()
+    if is_everywhere(state.partition):
+        alpha = torch.ones_like(alpha)
     for part, scores in state.estimator.fit_scores(x, ranks):
         labels[part] = scores.argmax(1).to(torch.int32)
         if shares is not None:
-            shares[part] = (
-                scores.softmax(1) if _all_equal(state) else (scores + log_alpha).softmax(1)
-            )
+            shares[part] = (scores + alpha.log()).softmax(1)
     before, state.partition = state.partition, ranks.add(labels).long()
     state.shares = None if shares is None else ranks.add(shares)
     return float((state.partition != before).double().mean())
-
-
-def _all_equal(state: TrainingState) -> bool:
-    return bool((state.partition == EVERYWHERE).all())
 
 
 def rescue(state: TrainingState, x: ScaledPoints) -> None:

@@ -50,16 +50,10 @@ class TrainingState:
     def keep_if_best(self, score: float) -> None:
         """Remember this iteration when none before it in its run scores clearly lower, and no
         earlier run scores lower at all."""
-        lowest = score
-        if self.best:
-            lowest = min(score, self.best.lowest)
-            run, best_run = (
-                (i - 1) // self.config.iterations for i in (self.iteration, self.best.iteration)
-            )
-            slack = SLACK if run == best_run else 0
-        else:
-            slack = SLACK
-        if score <= lowest * (1 + slack):
+        lowest = min(score, self.best.lowest) if self.best else score
+        begun = (self.iteration - 1) // self.config.iterations * self.config.iterations
+        of_this_run = self.best is None or self.best.iteration > begun
+        if score <= lowest * (1 + SLACK * of_this_run):
             k = len(self.generators)
             self.best = Best(
                 lowest=lowest,
