@@ -17,7 +17,7 @@ from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
 from service.routes import datasets, health, inference, jobs, models
 from service.settings import Settings
-from service.storage import Storage
+from service.storage import open_storage
 from service.sweeper import sweep_until
 
 DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
@@ -66,7 +66,7 @@ def body_cap(settings: Settings, path: str, media_type: str) -> int:
 def open_parts(settings: Settings) -> Parts:
     """Connect what routes use. Raises OSError when the storage can't be written."""
     database = Database(settings.database_url)
-    storage = Storage(settings.storage_path)
+    storage = open_storage(settings)
     storage.prepare()
     return Parts(
         settings=settings,

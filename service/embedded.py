@@ -157,7 +157,7 @@ def _environment(folder: Path, run: Path) -> dict[str, str]:
     return {
         **os.environ,
         "KVAE_DATABASE_URL": f"sqlite:///{folder.resolve() / 'kvae.db'}",
-        "KVAE_STORAGE_PATH": str(folder.resolve() / "blobs"),
+        "KVAE_STORAGE_URL": str(folder.resolve() / "blobs"),
         "KVAE_BROKER_URL": f"redis+socket://{run / 'broker'}",
     }
 

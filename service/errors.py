@@ -54,3 +54,10 @@ class InvalidInput(ServiceError):
         """Input that is wrong in one place."""
         where = ".".join(str(part) for part in loc)
         return cls(code, f"{where}: {msg}", [ProblemError(loc=list(loc), msg=msg)])
+
+
+class StorageUnavailable(ServiceError):
+    status, title = 503, "Unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("storage_unavailable", detail)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,7 +15,13 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite:///kvae.db"
     broker_url: str = "redis://127.0.0.1:6379/0"
-    storage_path: Path = Field(Path("blobs"), description="folder of data sets and checkpoints")
+    storage_url: str = Field(
+        "blobs",
+        description="data sets and checkpoints: a folder, file:///folder or "
+        "s3://bucket/prefix?endpoint=URL&region=NAME with AWS_... variables for credentials",
+    )
+    cache_path: Path = Field(Path("cache"), description="folder of local copies of what is in S3")
+    cache_bytes: int = Field(32 << 30, gt=0, description="size of that folder, about")
     max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload")
     max_assign_bytes: int = Field(256 << 20, gt=0, description="largest batch of points to assign")
     max_points_bytes: int = Field(16 << 30, gt=0, description="largest data set, once unpacked")
@@ -32,3 +38,10 @@ class Settings(BaseSettings):
         None, gt=0, description="CPU threads of the worker; by size of work"
     )
     log_level: str = "INFO"
+
+    @field_validator("storage_url")
+    @classmethod
+    def _known_kind(cls, url: str) -> str:
+        if "://" in url and not url.startswith(("s3://", "file:///")):
+            raise ValueError("storage is a folder, file:///folder or s3://bucket/prefix")
+        return url

@@ -66,5 +66,5 @@ def _reads(parts: PartsDep) -> bool:
 
 
 def _writes(parts: PartsDep) -> bool:
-    with parts.storage.scratch() as path:
-        return path.write_bytes(b"ready") == 5
+    parts.storage.check()
+    return True

@@ -44,6 +44,10 @@ class Heartbeat:
         if self._first_fraction is None:
             self._first_fraction = fraction
         self._fraction = fraction
+        self.check()
+
+    def check(self) -> None:
+        """Raise if the run is to stop."""
         if self._stop_with:
             raise self._stop_with
 

@@ -10,9 +10,11 @@ import torch
 
 from service import events, jobs, models
 from service.database import Database
+from service.errors import StorageUnavailable
 from service.settings import Settings
-from service.storage import Storage
+from service.storage import Storage, open_storage
 from service.worker.heartbeat import CancelRequested, Heartbeat
+from service.worker.patience import patiently
 from trainer import (
     DamagedState,
     Report,
@@ -23,6 +25,7 @@ from trainer import (
     train,
 )
 from trainer.devices import choose_device
+from trainer.points import Points
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ class JobRunner:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings.database_url)
-        self.storage = Storage(settings.storage_path)
+        self.storage = open_storage(settings)
+        self.storage.prepare()
 
     def run(self, job_id: str) -> None:
         """Bring the job to its end, unless it is not to be had or is taken away on the way."""
@@ -50,28 +54,34 @@ class JobRunner:
             self._finish(claim, "cancelled")
         except TrainerError as error:
             self._finish(claim, "failed", _error("training_failed", str(error)))
+        except StorageUnavailable as error:
+            self._finish(claim, "failed", _error(error.code, error.detail))
         except Exception as error:
             log.error("job %s failed: %s", job_id, traceback.format_exc())
             message = f"{type(error).__name__} in the worker; its log has the details"
             self._finish(claim, "failed", _error("internal_error", message))
 
     def _train(self, claim: jobs.Claim) -> None:
-        points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
         device = choose_device(self.settings.device)
-        recorder = Recorder(self.database, self.storage, claim)
         with Heartbeat(self.database, claim, self.settings.lease_seconds) as heartbeat:
+            points = patiently(heartbeat, lambda: self._points(claim))
+            recorder = Recorder(self.database, self.storage, claim, heartbeat)
             fit = train(
                 points,
                 claim.config,
                 device=device,
                 threads=self.settings.threads,
-                resume=self._checkpoint(claim, device),
+                resume=patiently(heartbeat, lambda: self._checkpoint(claim, device)),
                 on_step=heartbeat.step,
                 on_iteration=recorder.record,
             )
             with self.database.write() as session:
                 models.publish(session, claim, fit.mixture, fit.partition)
         recorder.forget_checkpoint()
+
+    def _points(self, claim: jobs.Claim) -> Points:
+        points: Points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
+        return points
 
     def _checkpoint(self, claim: jobs.Claim, device: torch.device) -> TrainingState | None:
         """What to resume from; a damaged checkpoint is logged and training starts anew."""
@@ -96,27 +106,37 @@ class JobRunner:
 class Recorder:
     """Stores a checkpoint and an event after each iteration; keeps the last checkpoint only."""
 
-    def __init__(self, database: Database, storage: Storage, claim: jobs.Claim) -> None:
+    def __init__(
+        self, database: Database, storage: Storage, claim: jobs.Claim, heartbeat: Heartbeat
+    ) -> None:
         self._database = database
         self._storage = storage
         self._claim = claim
+        self._heartbeat = heartbeat
         self._checkpoint = claim.checkpoint_sha256
 
     def record(self, state: TrainingState, report: Report) -> None:
-        """The training's callback. Raises LeaseLost."""
-        checkpoint = self._storage.put(checkpoint_bytes(state, run=self._claim.job_id))
+        """The training's callback. Raises LeaseLost, CancelRequested or StorageUnavailable."""
+        data = checkpoint_bytes(state, run=self._claim.job_id)
+        checkpoint = patiently(self._heartbeat, lambda: self._storage.put(data))
         with self._database.write() as session:
             jobs.record_iteration(
                 session, self._claim, report.iteration, checkpoint, asdict(report)
             )
         previous, self._checkpoint = self._checkpoint, checkpoint
-        if previous and previous != checkpoint:
-            self._storage.delete(previous)
+        if previous != checkpoint:
+            self._forget(previous)
 
     def forget_checkpoint(self) -> None:
         """A finished job needs none."""
-        if self._checkpoint:
-            self._storage.delete(self._checkpoint)
+        self._forget(self._checkpoint)
+
+    def _forget(self, checkpoint: str | None) -> None:
+        try:
+            if checkpoint:
+                self._storage.delete(checkpoint)
+        except StorageUnavailable as error:  # it only takes room
+            log.warning("checkpoint %s stays behind: %s", checkpoint, error)
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

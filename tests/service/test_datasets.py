@@ -9,7 +9,7 @@ from sqlalchemy import select
 from service import datasets
 from service.database import Database
 from service.errors import InvalidInput
-from service.storage import Storage
+from service.storage import Folder, Storage
 from service.tables import DatasetRow
 
 CSV = b"x,y\n1,2\n3,4\n"
@@ -17,7 +17,7 @@ CSV = b"x,y\n1,2\n3,4\n"
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    storage = Storage(tmp_path / "blobs")
+    storage = Folder(tmp_path / "blobs")
     storage.prepare()
     return storage
 
