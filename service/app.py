@@ -9,13 +9,14 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 
-from service import media, openapi, problems
+from service import media, oip, openapi, problems
 from service.database import Database
 from service.dependencies import Parts, refuse_unknown_query
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
 from service.routes import datasets, health, inference, jobs, models
+from service.routes import oip as open_inference
 from service.settings import Settings
 from service.storage import open_storage
 from service.sweeper import sweep_until
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         parts.database.close()
 
     app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
-    for module in (datasets, jobs, models, inference, health):
+    for module in (inference, open_inference, datasets, jobs, models, health):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)
     openapi.install(app)
@@ -56,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
     """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
     caps = [settings.max_body_bytes]
-    if path == "/assign":
+    if path == "/assign" or oip.is_spoken_at(path):
         caps.append(settings.max_assign_bytes)
     if media_type == media.JSON:
         caps.append(settings.max_json_bytes)

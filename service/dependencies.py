@@ -25,13 +25,15 @@ class Parts:
     inference: Inference
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:  # not async it would take a thread
     parts: Parts = request.app.state.parts
     return parts
 
 
-def refuse_unknown_query(request: Request) -> None:
+async def refuse_unknown_query(request: Request) -> None:
     """Raise InvalidInput for a query parameter that the route does not have: it would be a typo."""
+    if not request.scope["query_string"]:
+        return
     known = _query_names(request.scope["route"].dependant)
     for name in request.query_params:
         if name not in known:

@@ -130,8 +130,7 @@ def _children(
     python = [sys.executable, "-m"]
     broker = [str(_broker_binary()), "--port", "0", "--unixsocket", str(run / "broker")]
     broker += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
-    api = [*python, "uvicorn", "service.app:create_app", "--factory"]
-    api += ["--fd", str(listener.fileno()), "--log-level", "warning"]
+    api = [*python, "service.serve", str(listener.fileno())]
     worker = [*python, "service.worker"]
 
     def child(name: str, command: list[str], stop: signal.Signals, *fds: int) -> Child:

@@ -1,61 +1,79 @@
-"""Models held ready in the API process, and the few threads that compute with them."""
+"""Computing with models in the API process, on few threads at a time."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from service import models
+from service.batching import Batcher
 from service.database import Database
-from service.tables import ModelRow
-from trainer import Mixture
+from service.model_cache import ModelCache
+from trainer import InvalidPoints, Mixture
+from trainer.points import Points
 
 Result = TypeVar("Result")
 
 
-class ModelCache:
-    """The most recently used mixtures, up to a number of bytes; each is loaded once."""
+class Assigned(NamedTuple):
+    """The components of some points, (N,), by this model."""
 
-    def __init__(self, database: Database, max_bytes: int) -> None:
-        self._database = database
-        self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._loaded: OrderedDict[str, tuple[Mixture, int]] = OrderedDict()
-
-    def get(self, model: ModelRow) -> Mixture:
-        """The mixture of a model, from memory or from the database."""
-        with self._lock:
-            if model.id not in self._loaded:
-                with self._database.read() as session:
-                    mixture = Mixture.from_bytes(models.weights(session, model.id))
-                self._loaded[model.id] = (mixture, model.weights_bytes)
-                self._evict()
-            self._loaded.move_to_end(model.id)
-            return self._loaded[model.id][0]
-
-    def _evict(self) -> None:
-        while len(self._loaded) > 1 and self._bytes() > self._max_bytes:
-            self._loaded.popitem(last=False)
-
-    def _bytes(self) -> int:
-        return sum(size for _, size in self._loaded.values())
+    model_id: str
+    components: NDArray[np.int64]
 
 
 class Inference:
-    """Runs torch on a small pool of threads, so that requests don't fight for the cores."""
+    """Runs torch in a few threads at a time, so that requests don't fight for the cores."""
 
     def __init__(self, database: Database, cache_bytes: int, threads: int) -> None:
+        torch.set_num_threads(1)  # of each operation
         self.cache = ModelCache(database, cache_bytes)
-        self._pool = ThreadPoolExecutor(
-            threads, "inference", initializer=torch.set_num_threads, initargs=(1,)
-        )
+        self._database = database
+        self._turns = threading.BoundedSemaphore(threads)
+        self._batches = Batcher(self._assign_together)
 
     def run(self, compute: Callable[[], Result]) -> Result:
-        """The result of ``compute``, once a thread of the pool has had time for it."""
-        return self._pool.submit(compute).result()
+        """The result of ``compute``, once it is this thread's turn."""
+        with self._turns:
+            return compute()
+
+    async def assign(self, ref: str, points: Points) -> Assigned:
+        """The components of few points by the model of an id or alias, as of now.
+
+        Calls that come at the same time are looked up and computed together. Raises NotFound or
+        InvalidPoints.
+        """
+        return await self._batches.call(ref, points)
 
     def close(self) -> None:
-        self._pool.shutdown()
+        self._batches.close()
+
+    def _assign_together(self, ref: str, calls: list[Points]) -> list[Assigned | Exception]:
+        with self._database.read() as session:
+            model_id = models.current_id(session, ref)
+        mixture = self.cache.get(model_id)
+        found = self.run(lambda: _components(mixture, calls))
+        return [one if isinstance(one, Exception) else Assigned(model_id, one) for one in found]
+
+
+def _components(
+    mixture: Mixture, calls: list[Points]
+) -> Sequence[NDArray[np.int64] | InvalidPoints]:
+    """The components of each call's points, or what is wrong with them."""
+    if len(calls) == 1:
+        return [_assign(mixture, calls[0])]
+    try:
+        together = mixture.assign(np.concatenate(calls))
+    except ValueError:  # points of some call are wrong, or their shapes differ
+        return [_assign(mixture, points) for points in calls]
+    return np.split(together, np.cumsum([len(points) for points in calls[:-1]]))
+
+
+def _assign(mixture: Mixture, points: Points) -> NDArray[np.int64] | InvalidPoints:
+    try:
+        return mixture.assign(points)
+    except InvalidPoints as error:
+        return error

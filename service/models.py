@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, update
+from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,10 @@ METRICS = ("changed", "losses", "estimator_loss")  # of the last iteration, kept
 WEIGHT_CHUNK_BYTES = 1 << 20
 ASSIGNMENT_CHUNK_ROWS = 1 << 16
 ASSIGNMENT_DTYPE = np.dtype("<u2")
+
+_ref = bindparam("ref", type_=String)
+_named = select(AliasRow.model_id).where(AliasRow.name == _ref).scalar_subquery()
+CURRENT_ID = select(ModelRow.id).where(ModelRow.id == func.coalesce(_named, _ref))
 
 
 def publish(
@@ -83,6 +87,12 @@ def get(session: Session, ref: str) -> ModelRow:
     if model is None:
         raise NotFound.of("model", ref)
     return model
+
+
+def current_id(session: Session, ref: str) -> str:
+    """The id behind an id or alias, by one short query. Raises NotFound."""
+    found: str | None = session.scalar(CURRENT_ID, {"ref": ref})
+    return found or get(session, ref).id
 
 
 def weights(session: Session, model_id: str) -> bytes:

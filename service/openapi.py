@@ -10,8 +10,9 @@ from pydantic.json_schema import models_json_schema
 from api_schemas.common import Problem
 from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
+from api_schemas.oip import InferRequest
 
-SCHEMAS = (AssignRequest, JobCreate, Problem)  # which FastAPI does not find by itself
+SCHEMAS = (AssignRequest, InferRequest, JobCreate, Problem)  # which FastAPI does not find by itself
 REF = "#/components/schemas/{model}"
 
 

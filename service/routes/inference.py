@@ -5,6 +5,7 @@ from math import prod
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
 from service import media, models, openapi, uploads
@@ -20,6 +21,7 @@ router = APIRouter(tags=["inference"])
 MAX_SAMPLE_VALUES = 1 << 25
 MAX_JSON_VALUES = 1 << 21
 MAX_PICTURED = 4096
+SMALL_BODY = 1 << 14  # of an assign request that is computed with others
 
 BINARY = {"schema": uploads.BINARY}
 Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
@@ -41,7 +43,7 @@ async def received_body(request: Request) -> bytes:
         {media.JSON: openapi.ref("AssignRequest"), media.NPY: uploads.BINARY}
     ),
 )
-def assign(
+async def assign(
     parts: PartsDep,
     body: Annotated[bytes, Depends(received_body)],
     ref: Ref = models.DEFAULT_ALIAS,
@@ -54,18 +56,13 @@ def assign(
     As NPY the answer is the components alone, (N,), in the order of the points.
     """
     media_type = media.choose(accept, [media.JSON, media.NPY])
+    if len(body) > SMALL_BODY or include:
+        return await run_in_threadpool(_assign, parts, body, ref, include, content_type, media_type)
     points = media.parse_points(body, content_type)
-    model, mixture = _load(parts, ref)
-    components = parts.inference.run(lambda: mixture.assign(points))
+    found = await parts.inference.assign(ref, points)
     if media_type == media.NPY:
-        return media.npy_response(components)
-    _check_answer(len(points), 1 + mixture.components * len(include))
-    answer = Assignment(model=model.id, components=components.tolist())
-    if "log_densities" in include:
-        answer.log_densities = parts.inference.run(lambda: mixture.log_densities(points)).tolist()
-    if "posterior" in include:
-        answer.posterior = parts.inference.run(lambda: mixture.posterior(points)).tolist()
-    return _json(answer)
+        return media.npy_response(found.components)
+    return _json(Assignment(model=found.model_id, components=found.components.tolist()))
 
 
 @router.get(
@@ -106,10 +103,32 @@ def sample(
     return _json(Sample(model=model.id, seed=seed, components=components, points=points), headers)
 
 
+def _assign(
+    parts: Parts,
+    body: bytes,
+    ref: str,
+    include: list[AssignField],
+    content_type: str | None,
+    media_type: str,
+) -> Response:
+    points = media.parse_points(body, content_type)
+    model, mixture = _load(parts, ref)
+    components = parts.inference.run(lambda: mixture.assign(points))
+    if media_type == media.NPY:
+        return media.npy_response(components)
+    _check_answer(len(points), 1 + mixture.components * len(include))
+    answer = Assignment(model=model.id, components=components.tolist())
+    if "log_densities" in include:
+        answer.log_densities = parts.inference.run(lambda: mixture.log_densities(points)).tolist()
+    if "posterior" in include:
+        answer.posterior = parts.inference.run(lambda: mixture.posterior(points)).tolist()
+    return _json(answer)
+
+
 def _load(parts: Parts, ref: str) -> tuple[ModelRow, Mixture]:
     with parts.database.read() as session:
         model = models.get(session, ref)
-    return model, parts.inference.cache.get(model)
+    return model, parts.inference.cache.get(model.id)
 
 
 def _check_size(n: int, model: ModelRow, media_type: str) -> None:

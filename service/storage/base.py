@@ -38,16 +38,20 @@ class Storage(ABC):
 
     def prepare(self) -> None:
         """Create the folders, remove what killed processes left. Raises OSError."""
-        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
-        for path in (self.folder / "tmp").iterdir():
+        self.scratch_folder.mkdir(parents=True, exist_ok=True)
+        for path in self.scratch_folder.iterdir():
             if _age(path) > STALE_SECONDS:
                 path.unlink(missing_ok=True)
+
+    @property
+    def scratch_folder(self) -> Path:
+        return self.folder / "tmp"
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A new file on the same disk, for uploads and conversions; gone after the block."""
         with disk_errors():
-            descriptor, name = tempfile.mkstemp(dir=self.folder / "tmp")
+            descriptor, name = tempfile.mkstemp(dir=self.scratch_folder)
             os.close(descriptor)
             try:
                 yield Path(name)

@@ -159,5 +159,5 @@ def test_what_a_url_means(url: str, kind: type[Storage]) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "file://blobs", "s3://", "s3://b?key=secret"])
 def test_what_no_url_of_a_storage_is(url: str) -> None:
-    with pytest.raises(ValueError, match="storage is a folder|a bucket is s3://"):
+    with pytest.raises(ValueError, match=r"storage is a folder|a bucket is s3://"):
         open_storage(Settings(storage_url=url))

@@ -1,0 +1,72 @@
+"""Models held ready in the API process."""
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+
+from service import models
+from service.database import Database
+from trainer import Mixture
+
+
+class ModelCache:
+    """The most recently used mixtures, up to a number of bytes of memory.
+
+    Each is loaded once, however many ask for it, and while it loads others can be had. The one
+    used last stays even if it alone is larger.
+    """
+
+    def __init__(self, database: Database, max_bytes: int) -> None:
+        self._database = database
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[str, Mixture] = OrderedDict()
+        self._loading: dict[str, Future[Mixture]] = {}
+
+    def get(self, model_id: str) -> Mixture:
+        """The mixture of a model, from memory or from the database. Raises DamagedState."""
+        with self._lock:
+            if model_id in self._loaded:
+                self._loaded.move_to_end(model_id)
+                return self._loaded[model_id]
+            loading = self._loading.get(model_id)
+            if loading is None:
+                mine = self._loading[model_id] = Future()
+        if loading is None:
+            self._load(model_id, mine)
+            loading = mine
+        return loading.result()
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the loaded mixtures take."""
+        with self._lock:
+            return self._bytes()
+
+    def _load(self, model_id: str, loading: "Future[Mixture]") -> None:
+        try:
+            with self._database.read() as session:
+                data = models.weights(session, model_id)
+            mixture = Mixture.from_bytes(data)
+        except Exception as error:
+            with self._lock:  # whoever asks next tries again
+                del self._loading[model_id]
+            loading.set_exception(error)
+            return
+        with self._lock:
+            self._loaded[model_id] = mixture
+            del self._loading[model_id]
+            while len(self._loaded) > 1 and self._bytes() > self._max_bytes:
+                self._loaded.popitem(last=False)
+        loading.set_result(mixture)
+
+    def _bytes(self) -> int:
+        return sum(memory(mixture) for mixture in self._loaded.values())
+
+
+def memory(mixture: Mixture) -> int:
+    """Bytes of a mixture's tensors as they are loaded."""
+    networks = (mixture.generators, mixture.estimator)
+    tensors = (tensor for network in networks for tensor in network.state_dict().values())
+    arrays = (mixture.scaling.shift, mixture.scaling.scale, mixture.alpha)
+    return sum(item.nbytes for item in (*tensors, *arrays))
