@@ -31,7 +31,6 @@ class Inference:
     def __init__(self, database: Database, cache_bytes: int, threads: int) -> None:
         torch.set_num_threads(1)  # of each operation
         self.cache = ModelCache(database, cache_bytes)
-        self._database = database
         self._turns = threading.BoundedSemaphore(threads)
         self._batches = Batcher(self._assign_together)
 
@@ -40,19 +39,22 @@ class Inference:
         with self._turns:
             return compute()
 
-    async def assign(self, ref: str, points: Points) -> Assigned:
-        """The components of few points by the model of an id or alias, as of now.
+    async def assign(self, database: Database, ref: str, points: Points) -> Assigned:
+        """The components of few points by the model that ``database`` has now under a ref.
 
         Calls that come at the same time are looked up and computed together. Raises NotFound or
         InvalidPoints.
         """
-        return await self._batches.call(ref, points)
+        return await self._batches.call((database, ref), points)
 
     def close(self) -> None:
         self._batches.close()
 
-    def _assign_together(self, ref: str, calls: list[Points]) -> list[Assigned | Exception]:
-        with self._database.read() as session:
+    def _assign_together(
+        self, key: tuple[Database, str], calls: list[Points]
+    ) -> list[Assigned | Exception]:
+        database, ref = key
+        with database.read() as session:
             model_id = models.current_id(session, ref)
         mixture = self.cache.get(model_id)
         found = self.run(lambda: _components(mixture, calls))

@@ -22,13 +22,16 @@ class ModelCache:
         self._lock = threading.Lock()
         self._loaded: OrderedDict[str, Mixture] = OrderedDict()
         self._loading: dict[str, Future[Mixture]] = {}
+        self.hits = self.misses = 0
 
     def get(self, model_id: str) -> Mixture:
         """The mixture of a model, from memory or from the database. Raises DamagedState."""
         with self._lock:
             if model_id in self._loaded:
+                self.hits += 1
                 self._loaded.move_to_end(model_id)
                 return self._loaded[model_id]
+            self.misses += 1
             loading = self._loading.get(model_id)
             if loading is None:
                 mine = self._loading[model_id] = Future()

@@ -59,7 +59,7 @@ async def assign(
     if len(body) > SMALL_BODY or include:
         return await run_in_threadpool(_assign, parts, body, ref, include, content_type, media_type)
     points = media.parse_points(body, content_type)
-    found = await parts.inference.assign(ref, points)
+    found = await parts.inference.assign(parts.database, ref, points)
     if media_type == media.NPY:
         return media.npy_response(found.components)
     return _json(Assignment(model=found.model_id, components=found.components.tolist()))

@@ -129,13 +129,19 @@ def test_one_that_fails_to_load_is_tried_again(
     assert cache.get(refs[0]).components == 3
 
 
-async def together(inference: Inference, calls: list[tuple[str, Any]]) -> list[Any]:
-    answers = (inference.assign(ref, points) for ref, points in calls)
+async def together(
+    inference: Inference, database: Database, calls: list[tuple[str, Any]]
+) -> list[Any]:
+    answers = (inference.assign(database, ref, points) for ref, points in calls)
     return list(await asyncio.gather(*answers, return_exceptions=True))
 
 
 def test_batches_answer_what_single_calls_do(
-    inference: Inference, refs: list[str], fit: Fit, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    inference: Inference,
+    refs: list[str],
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     computed: list[int] = []
     assign = Mixture.assign
@@ -150,18 +156,20 @@ def test_batches_answer_what_single_calls_do(
     at = np.cumsum([0, *sizes[:-1]])
     parts = [POINTS[i : i + n] for i, n in zip(at, sizes, strict=True)]
     parts[5] = parts[5].astype(np.float32)
-    found = asyncio.run(together(inference, [("default", part) for part in parts]))
+    found = asyncio.run(together(inference, database, [("default", part) for part in parts]))
     assert {one.model_id for one in found} == {refs[2]}
     np.testing.assert_array_equal(np.concatenate([one.components for one in found]), expected[:199])
     assert len(computed) == 3  # the first alone, 64, the rest
     assert sum(computed) == sum(sizes)
 
 
-def test_errors_stay_with_their_calls(inference: Inference, refs: list[str], fit: Fit) -> None:
+def test_errors_stay_with_their_calls(
+    database: Database, inference: Inference, refs: list[str], fit: Fit
+) -> None:
     bad = [np.array([[1.0, np.nan]]), np.zeros((1, 3)), np.zeros((0, 2)), np.array([["a", "b"]])]
     calls = [("default", POINTS[:2])] * 2 + [("default", points) for points in bad]
     calls += [("mdl_x", POINTS[:1]), (refs[0], POINTS[:1]), ("default", POINTS[:1])]
-    found = asyncio.run(together(inference, calls))
+    found = asyncio.run(together(inference, database, calls))
     assert [type(one) for one in found] == [
         *[Assigned] * 2,
         *[InvalidPoints] * 4,
@@ -177,13 +185,18 @@ def test_an_alias_is_looked_up_anew(
     for ref in refs:
         with database.write() as session:
             models.move_alias(session, "default", ref)
-        (found,) = asyncio.run(together(inference, [("default", POINTS[:1])]))
+        (found,) = asyncio.run(together(inference, database, [("default", POINTS[:1])]))
         assert found.model_id == ref
 
 
-def test_a_caller_that_goes_does_not_hurt_the_rest(inference: Inference, refs: list[str]) -> None:
+def test_a_caller_that_goes_does_not_hurt_the_rest(
+    database: Database, inference: Inference, refs: list[str]
+) -> None:
     async def leave() -> Assigned:
-        calls = [asyncio.ensure_future(inference.assign("default", POINTS[:1])) for _ in range(5)]
+        calls = [
+            asyncio.ensure_future(inference.assign(database, "default", POINTS[:1]))
+            for _ in range(5)
+        ]
         await asyncio.sleep(0)
         for call in calls[:4]:
             call.cancel()

@@ -79,7 +79,9 @@ def test_the_cause_is_named(database: Database, empty_database_url: str, tmp_pat
     settings = Settings(
         database_url=empty_database_url, storage_url=away, cache_path=tmp_path / "cache"
     )
-    JobRunner(settings).run(job_id)
+    runner = JobRunner(settings)
+    runner.run(job_id)
+    runner.database.close()
     with database.read() as session:
         job = jobs.view(jobs.get(session, job_id))
     assert job.status == "failed"
