@@ -4,7 +4,7 @@ import secrets
 from math import prod
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
@@ -28,10 +28,6 @@ Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
 
 
-async def received_body(request: Request) -> bytes:
-    return await request.body()
-
-
 @router.post(
     "/assign",
     response_model=Assignment,
@@ -44,18 +40,19 @@ async def received_body(request: Request) -> bytes:
     ),
 )
 async def assign(
+    request: Request,
     parts: PartsDep,
-    body: Annotated[bytes, Depends(received_body)],
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
-    content_type: Annotated[str | None, Header()] = None,
-    accept: Accept = None,
 ) -> Response:
     """Give each point to the component of highest estimated density.
 
     As NPY the answer is the components alone, (N,), in the order of the points.
     """
-    media_type = media.choose(accept, [media.JSON, media.NPY])
+    # few parameters: each one declared costs more time than assigning a point does
+    content_type = request.headers.get("content-type")
+    media_type = media.choose(request.headers.get("accept"), [media.JSON, media.NPY])
+    body = await request.body()
     if len(body) > SMALL_BODY or include:
         return await run_in_threadpool(_assign, parts, body, ref, include, content_type, media_type)
     points = media.parse_points(body, content_type)
