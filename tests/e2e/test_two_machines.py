@@ -16,7 +16,7 @@ from tests.e2e.conftest import ENVIRONMENT, SHORT, Client
 from tests.points import npy, three_blobs
 from tests.servers import broker_server, service_processes
 
-LONG = {"iterations": 15, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
+LONG = {"iterations": 30, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
 POINTS, LABELS = three_blobs()
 
 
