@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from api_schemas.datasets import DatasetOptions
 from service import datasets
 from service.database import Database
 from service.errors import InvalidInput
@@ -13,6 +14,7 @@ from service.storage import Storage
 from service.tables import DatasetRow
 
 CSV = b"x,y\n1,2\n3,4\n"
+OPTIONS = DatasetOptions()
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def rows(database: Database) -> int:
 
 
 def store(database: Database, storage: Storage, folder: Path) -> tuple[str, bool]:
-    with datasets.storing(database, storage, upload(folder), None, 1 << 20) as stored:
+    with datasets.storing(database, storage, upload(folder), OPTIONS, None, 1 << 20) as stored:
         _, row, is_new = stored
         return row.id, is_new
 
@@ -56,7 +58,7 @@ def test_what_the_block_refuses_is_not_kept(
 ) -> None:
     with (
         pytest.raises(KeyError),
-        datasets.storing(database, storage, upload(tmp_path), None, 1 << 20),
+        datasets.storing(database, storage, upload(tmp_path), OPTIONS, None, 1 << 20),
     ):
         raise KeyError
     assert (rows(database), files(storage)) == (0, [])
@@ -64,6 +66,9 @@ def test_what_the_block_refuses_is_not_kept(
 
 def test_a_bad_file_is_not_kept(database: Database, storage: Storage, tmp_path: Path) -> None:
     bad = upload(tmp_path, b"x\noops\n")
-    with pytest.raises(InvalidInput), datasets.storing(database, storage, bad, None, 1 << 20):
+    with (
+        pytest.raises(InvalidInput),
+        datasets.storing(database, storage, bad, OPTIONS, None, 1 << 20),
+    ):
         pass
     assert (rows(database), files(storage)) == (0, [])
