@@ -37,7 +37,8 @@ def arrow_file(**columns: Any) -> bytes:
 
 def npz(compressed: bool = False, **arrays: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
+    save: Any = np.savez_compressed if compressed else np.savez
+    save(buffer, **arrays)
     return buffer.getvalue()
 
 
