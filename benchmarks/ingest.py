@@ -85,10 +85,9 @@ def measure(folder: Path, megabytes: float) -> Figures:
     write_table(path, int(megabytes * 1e6))
     os.environ["KVAE_MAX_BODY_BYTES"] = str(path.stat().st_size)
     with embedded_stack(folder / "service", 0) as stack:
-        api = next(child.process for child in stack.children if child.name == "api")
-        assert api is not None
+        pid = next(c.process.pid for c in stack.children if c.name == "api" and c.process)
         start = time.perf_counter()
-        with Memory(api.pid) as memory:
+        with Memory(pid) as memory:
             dataset = _upload(stack.address, path)
         seconds = time.perf_counter() - start
     before, peak = memory.before.tolist(), memory.peak.tolist()

@@ -1,6 +1,6 @@
 """Apache Arrow's formats: Parquet, and IPC as a stream or a file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,33 +20,35 @@ BATCH_VALUES = 1 << 20
 
 def open_parquet(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column that can't be used."""
-    with _damaged("Parquet"), parquet.ParquetFile(path) as file:
-        schema = file.schema_arrow
-    return _source(schema, partial(_parquet_batches, path), options)
+    with _damaged("Parquet"):
+        with parquet.ParquetFile(path, memory_map=True) as file:
+            table = Table(file.schema_arrow, partial(_parquet_batches, path))
+        return _source(table, options)
 
 
 def open_ipc(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column that can't be used."""
-    with _damaged("Arrow"), pa.OSFile(str(path)) as file:
-        schema = _reader(file).schema
-    return _source(schema, partial(_ipc_batches, path), options)
+    with _damaged("Arrow"):
+        with pa.memory_map(str(path)) as file:
+            table = Table(_reader(file).schema, partial(_ipc_batches, path))
+        return _source(table, options)
 
 
-def _source(
-    schema: pa.Schema, batches: Callable[[list[str]], Batches], options: DatasetOptions
-) -> Source:
-    check_columns(schema.names)
-    return table_source(Table(schema, batches), options)
+def _source(table: Table, options: DatasetOptions) -> Source:
+    check_columns(table.schema.names)
+    return table_source(table, options)
 
 
 def _parquet_batches(path: Path, names: list[str]) -> Batches:
-    with _damaged("Parquet"), parquet.ParquetFile(path) as file:
-        yield from file.iter_batches(_batch_rows(names), columns=names, use_threads=False)
+    with _damaged("Parquet"), parquet.ParquetFile(path, memory_map=True) as file:
+        for batch in file.iter_batches(_batch_rows(names), columns=names, use_threads=False):
+            batch.validate(full=True)  # text need not be UTF-8
+            yield batch
 
 
 def _ipc_batches(path: Path, names: list[str]) -> Batches:
     rows = _batch_rows(names)
-    with _damaged("Arrow"), pa.OSFile(str(path)) as file:
+    with _damaged("Arrow"), pa.memory_map(str(path)) as file:
         for batch in _record_batches(_reader(file)):
             batch.validate(full=True)  # Arrow itself trusts the offsets that it reads
             chosen = batch.select(names)
@@ -76,5 +78,5 @@ def _batch_rows(names: list[str]) -> int:
 def _damaged(kind: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise bad_file(f"not a usable {kind} file: {first_line(error)}") from error

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from csv import Error as CsvError
 from csv import reader as csv_reader
 from dataclasses import dataclass
 from functools import partial
@@ -95,11 +96,16 @@ def find_dialect(path: Path) -> Dialect:
 
 
 def find_encoding(path: Path) -> str:
-    """By its mark, else the first of UTF-8, Windows-1252 and Latin-1 that all bytes fit."""
+    """By its mark, else the first of UTF-8, Windows-1252 and Latin-1 that all bytes fit.
+
+    Raises InvalidInput when they don't fit the mark.
+    """
     with path.open("rb") as file:
         head = file.read(4)
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
+            if not _is_encoded_in(path, encoding):
+                raise bad_file(f"it is marked as {encoding}, but not all of it is")
             return encoding
     return next(name for name in ("utf-8", "cp1252", "latin-1") if _is_encoded_in(path, name))
 
@@ -117,8 +123,11 @@ def _is_encoded_in(path: Path, encoding: str) -> bool:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    rows = csv_reader([line.rstrip("\r\n")], delimiter=delimiter)
-    return [field.strip() for field in next(rows, [""])]
+    try:
+        fields = next(csv_reader([line.rstrip("\r\n")], delimiter=delimiter), [""])
+    except CsvError as error:
+        raise bad_file(f"the first lines can't be read: {error}") from error
+    return [field.strip() for field in fields]
 
 
 def _is_header(first: list[str], second: list[str]) -> bool:

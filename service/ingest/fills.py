@@ -7,27 +7,30 @@ from api_schemas.datasets import Column, Missing
 from service.ingest.source import Source, bad_file
 from service.ingest.statistics import Statistics
 
-SAMPLE_VALUES = 1 << 22
+SAMPLE_VALUES = 1 << 21
 
 
 class RowSample:
-    """Rows drawn at random, all of them while they are few: at most SAMPLE_VALUES values."""
+    """Rows drawn at random, all of them while they hold at most SAMPLE_VALUES values."""
 
     def __init__(self, columns: int) -> None:
         self._size = max(1, SAMPLE_VALUES // columns)
+        self._kept = np.empty((self._size, columns))
+        self._seen = 0
         self._random = np.random.default_rng(0)
-        self._keys = np.empty(0)
-        self.rows = np.empty((0, columns))
 
     def add(self, rows: NDArray[np.float64]) -> None:
-        """Keep the rows with the lowest keys of all that came by."""
-        keys = self._random.random(len(rows))
-        if len(self._keys) == self._size:
-            low = keys < self._keys.max()
-            keys, rows = keys[low], rows[low]
-        keys, rows = np.concatenate([self._keys, keys]), np.concatenate([self.rows, rows])
-        kept = np.argsort(keys)[: self._size]
-        self._keys, self.rows = keys[kept], rows[kept]
+        """See the next rows: the n-th stays with a chance of size / n, in the place of another."""
+        number = self._seen + np.arange(len(rows))
+        drawn = (self._random.random(len(rows)) * (number + 1)).astype(np.int64)
+        place = np.where(number < self._size, number, drawn)
+        stays = place < self._size
+        self._kept[place[stays]] = rows[stays]
+        self._seen += len(rows)
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        return self._kept[: self._seen]
 
 
 def with_fills(source: Source, choice: Missing) -> list[Column]:

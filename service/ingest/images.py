@@ -19,6 +19,7 @@ from trainer.points import CHUNK_VALUES, MAX_DIMENSIONS
 
 MAX_IMAGES = 100_000
 MAX_IMAGE_BYTES = 8 << 20  # of one file; more than any of MAX_DIMENSIONS values needs
+LEFTOVERS = ("Thumbs.db", "desktop.ini")
 MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "RGBA": "RGBA"}
 UNDECODABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
@@ -43,9 +44,14 @@ def open_source(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
 
 
 def _images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """All members but folders and what operating systems leave in archives, as .DS_Store."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    members = [m for m in members if not PurePosixPath(m.filename).name.startswith((".", "Thumbs"))]
+    """All members but folders and what operating systems leave in them, such as .DS_Store."""
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir()
+        and (name := PurePosixPath(member.filename).name) not in LEFTOVERS
+        and not name.startswith(".")
+    ]
     if not members:
         raise bad_file("the archive holds no images")
     return members

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,34 +56,46 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
         source = OPENERS[found](upload, options, max_bytes)
     with _explained(source.place):
         columns = with_fills(source, options.missing)
-        encoding = Encoding(columns)
-        if encoding.dimensions > MAX_COLUMNS:
-            raise bad_file(f"{encoding.dimensions:,} columns with those of the categories")
         statistics = Statistics(len(columns))
-        drop = options.missing == "drop"
-        points = (
-            _rows(source, encoding, statistics, drop)
-            if source.is_table
-            else _images(source, statistics)
-        )
-        shape = (encoding.dimensions,) if source.is_table else source.point_shape
-        with PointsWriter(output, shape, source.dtype) as writer:
-            for piece in points:
-                writer.write(piece)
-                if writer.bytes > max_bytes:
-                    raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
-    dropped = statistics.rows - writer.rows if source.is_table else 0
-    if writer.rows == 0:
+        if source.is_table:
+            encoding = _encoding(columns)
+            shape: tuple[int, ...] = (encoding.dimensions,)
+            pieces = _rows(source, encoding, statistics, options.missing == "drop")
+        else:
+            shape, pieces = source.point_shape, _images(source, statistics)
+        rows = _write(pieces, output, shape, source.dtype, max_bytes)
+    dropped = statistics.rows - rows if source.is_table else 0
+    if rows == 0:
         raise bad_file("every row lacks a value" if dropped else "the file holds no points")
     left_out = [f"{dropped:,} rows with missing values were left out"] if dropped else []
     return Points(
         format=found,
-        rows=writer.rows,
+        rows=rows,
         shape=shape,
         dtype=source.dtype.name,
         columns=statistics.report(columns),
         warnings=left_out + statistics.warnings(columns),
     )
+
+
+def _encoding(columns: list[Column]) -> Encoding:
+    encoding = Encoding(columns)
+    if encoding.dimensions > MAX_COLUMNS:
+        found = f"{encoding.dimensions:,} columns, with one a category"
+        raise bad_file(f"{found}; at most {MAX_COLUMNS:,} are taken")
+    return encoding
+
+
+def _write(
+    pieces: Pieces, output: Path, shape: tuple[int, ...], dtype: np.dtype[Any], max_bytes: int
+) -> int:
+    """The number of rows written."""
+    with PointsWriter(output, shape, dtype) as writer:
+        for piece in pieces:
+            writer.write(piece)
+            if writer.bytes > max_bytes:
+                raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
+    return writer.rows
 
 
 def _rows(source: Source, encoding: Encoding, statistics: Statistics, drop: bool) -> Pieces:

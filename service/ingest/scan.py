@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from api_schemas.datasets import Categories, Column, ColumnType
-from service.encoding import first_failing, is_text, to_numbers
+from service.encoding import first_failing, to_numbers
 from service.ingest.source import bad_file
 
 MAX_CATEGORIES = 1000
@@ -94,14 +94,3 @@ def _are(array: pa.Array, kind: pa.DataType) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def check_type(field: pa.Field, categories: Categories) -> None:
-    """Raise InvalidInput for text that is not wanted."""
-    if is_text(text_of(field.type)) and categories == "refuse":
-        raise bad_file(f"column {field.name!r} holds {field.type}, not numbers; {ADVICE}")
-
-
-def text_of(kind: pa.DataType) -> pa.DataType:
-    """The type of the values, also where they are kept in a dictionary."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from api_schemas.datasets import Column, ColumnType, DatasetOptions
 from service.encoding import Encoding, is_numeric, is_text
-from service.ingest.scan import ColumnScan, check_type, text_of
+from service.ingest.scan import ADVICE, ColumnScan
 from service.ingest.source import Pieces, Source, bad_file, choose
 
 Batches = Iterator[pa.RecordBatch]
@@ -43,23 +43,30 @@ def table_source(table: Table, options: DatasetOptions) -> Source:
 
 
 def _columns(table: Table, names: list[str], options: DatasetOptions) -> list[Column]:
-    scans: dict[str, ColumnScan] = {}
-    for name in names:
-        field = table.schema.field(name)
-        if not table.typed or is_text(text_of(field.type)):
-            check_type(field, options.categories) if table.typed else None
-            scans[name] = ColumnScan(name, options.categories, table.typed, table.place)
+    """Types as the schema says, of text as the values say."""
+    fields = [table.schema.field(name) for name in names]
+    texts = [field for field in fields if _is_text(field.type)]
+    if table.typed and texts and options.categories == "refuse":
+        name, kind = texts[0].name, texts[0].type
+        raise bad_file(f"column {name!r} holds {kind}, not numbers; {ADVICE}")
+    scanned = _scan(table, [field.name for field in texts], options) if texts else {}
+    return [scanned.get(field.name) or _typed(field) for field in fields]
+
+
+def _scan(table: Table, names: list[str], options: DatasetOptions) -> dict[str, Column]:
+    scans = {name: ColumnScan(name, options.categories, table.typed, table.place) for name in names}
     row = 0
-    for batch in table.batches(list(scans)) if scans else ():
+    for batch in table.batches(names):
         for name, scan in scans.items():
             scan.add(batch.column(name), row)
         row += batch.num_rows
-    if scans and not row:
+    if not row:
         raise bad_file("the file holds no points")
-    return [
-        scans[name].column() if name in scans else _typed(table.schema.field(name))
-        for name in names
-    ]
+    return {name: scan.column() for name, scan in scans.items()}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
 
 
 def _typed(field: pa.Field) -> Column:

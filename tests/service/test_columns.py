@@ -172,6 +172,15 @@ def test_warnings(tmp_path: Path) -> None:
             {"categories": "onehot"},
             "column 'a' has more than 1,000 distinct categories",
         ),
+        ("a,b\n1,2\n".encode("utf-16")[:-1], {}, "it is marked as utf-16, but not all of it is"),
+        (b"\xef\xbb\xbfa,\xff\n1,2\n", {}, "it is marked as utf-8-sig, but not all of it is"),
+        (b"a" * 200_000, {}, "the first lines can't be read: field larger"),
+        (b'"a\n', {}, "no points"),
+        (
+            parquet_file(**{f"c{i}": [str(j) for j in range(700)] for i in range(100)}),
+            {"categories": "onehot"},
+            "70,000 columns, with one a category; at most 65,536 are taken",
+        ),
         (npy(np.array([[[np.nan]]])), {"missing": "mean"}, "nan is not a finite number"),
     ],
 )

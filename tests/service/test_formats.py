@@ -102,6 +102,12 @@ STREAM, FILE = arrow_stream(a=range(999)), arrow_file(a=range(999))
         (STREAM[:20], {}, "not a usable Arrow file"),
         (FILE[:-20], {}, "not a usable Arrow file"),
         (changed(parquet_file(a=range(999)), 40, b"\xff" * 40), {}, "not a usable Parquet file"),
+        (arrow_stream(abc=[1]).replace(b"abc", b"ab\xff"), {}, "not a usable Arrow file: 'utf-8'"),
+        (
+            parquet_file(a=["xyz"] * 9).replace(b"xyz", b"xy\xff"),
+            {"categories": "onehot"},
+            "not a usable Parquet file: In column 0: Invalid: Invalid UTF8",
+        ),
         (arrow_stream(a=["x"]), {}, "column 'a' holds string, not numbers; leave the column out"),
         (arrow_stream(a=[[1]]), {}, "column 'a' holds list<item: int64>, not numbers"),
         (arrow_stream(a=pa.array([0], pa.date32())), {}, "column 'a' holds date32[day]"),
