@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from service.paging import page_of
 from service.storage import Storage, seal
 from service.tables import DatasetRow, JobRow, utc_now
 
+MAX_PAGE_VALUES = 1 << 20
 LIVE = DatasetRow.deleted_at.is_(None)
 
 
@@ -106,9 +108,10 @@ def view(row: DatasetRow) -> Dataset:
 
 
 def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray[Any]:
-    """The points that follow row ``after``, (n, ...) with n at most ``limit``."""
+    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images."""
     mapped = np.load(storage.path(row.points_sha256), mmap_mode="r")
-    return np.array(mapped[after + 1 : after + 1 + limit])
+    n = min(limit, max(1, MAX_PAGE_VALUES // prod(row.shape)))
+    return np.array(mapped[after + 1 : after + 1 + n])
 
 
 def rows_page(row: DatasetRow, points: NDArray[Any], after: int) -> Page[PointRow]:

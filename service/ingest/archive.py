@@ -8,13 +8,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from service.ingest.source import bad_file, first_line
 
 MAGIC = b"PK\x03\x04"
 EMPTY_MAGIC = b"PK\x05\x06"
 MAX_DIRECTORY_BYTES = 8 << 20
+PART_BYTES = 1 << 20
 BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -45,11 +45,11 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-@contextmanager
-def reading(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+def parts(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
     """A member's bytes, never more than it declares. Raises InvalidInput when it is damaged."""
     with _explained(f"{member.filename!r} in the archive"), archive.open(member) as file:
-        yield file
+        while part := file.read(PART_BYTES):
+            yield part
 
 
 @contextmanager

@@ -58,10 +58,9 @@ def _fill(column: Column, choice: Missing, values: NDArray[np.float64], mean: fl
     values = values[~np.isnan(values)]
     if not len(values):
         raise bad_file(f"column {column.name!r} has too few values to find its {choice}")
-    if choice == "mean" and column.type in ("number", "integer"):
-        return float(mean)
-    if choice == "median" and column.type in ("number", "integer"):
-        return float(np.median(values))
+    is_number = column.type in ("number", "integer")
+    if is_number and choice != "mode":
+        return float(mean if choice == "mean" else np.median(values))
     found, counts = np.unique(values, return_counts=True)
     mode = found[np.argmax(counts)]
     return column.categories[int(mode)] if column.categories else float(mode)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from api_schemas.datasets import DatasetOptions
 from service.errors import TooLarge
-from service.ingest.archive import open_archive, reading
+from service.ingest.archive import open_archive, parts
 from service.ingest.arrays import image_source
 from service.ingest.source import Pieces, Source, bad_file, first_line
 from trainer.points import CHUNK_VALUES, MAX_DIMENSIONS
@@ -73,8 +73,7 @@ def _decode(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     name = repr(member.filename)
     if member.file_size > MAX_IMAGE_BYTES:
         raise bad_file(f"image {name} is larger than {MAX_IMAGE_BYTES:,} bytes")
-    with reading(archive, member) as file:
-        data = file.read()
+    data = b"".join(parts(archive, member))
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
             if image.width * image.height * len(image.getbands()) > MAX_DIMENSIONS:

@@ -1,6 +1,5 @@
 """NPY: one numpy array; NPZ: a ZIP archive of them."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from api_schemas.datasets import DatasetOptions
 from service.encoding import some
 from service.errors import InvalidInput, TooLarge
-from service.ingest.archive import open_archive, reading
+from service.ingest.archive import open_archive, parts
 from service.ingest.arrays import array_source
 from service.ingest.source import Pieces, Source, bad_file
 from trainer.npy import map_npy
@@ -35,8 +34,7 @@ def open_npz(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
         member = archive.getinfo(_chosen(names, options.array) + SUFFIX)
         if member.file_size > max_bytes:
             raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
-        with reading(archive, member) as file:
-            shutil.copyfileobj(file, unpacked)
+        unpacked.writelines(parts(archive, member))
         unpacked.flush()
         # the mapping outlives the file's name
         return open_npy(Path(unpacked.name), options, max_bytes)

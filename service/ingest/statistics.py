@@ -49,15 +49,13 @@ class Statistics:
     def report(self, columns: list[Column]) -> list[Column]:
         """The columns with what was seen of them."""
         seen = zip(columns, self.missing, self.min, self.max, self.mean, strict=True)
-        return [
-            column.model_copy(update={"missing": int(missing)})
-            if column.categories
-            else column.model_copy(
-                update={"missing": int(missing), "min": float(low), "max": float(high)}
-                | {"mean": float(mean)}
-            )
-            for column, missing, low, high, mean in seen
-        ]
+        reported: list[Column] = []
+        for column, missing, low, high, mean in seen:
+            found: dict[str, float] = {"missing": int(missing)}
+            if not column.categories:
+                found |= {"min": float(low), "max": float(high), "mean": float(mean)}
+            reported.append(column.model_copy(update=found))
+        return reported
 
     def warnings(self, columns: list[Column]) -> list[str]:
         """What a person should look at before training."""

@@ -126,7 +126,9 @@ def test_what_an_unfinished_job_needs_is_kept(
             datasets.hold(session, dataset)
 
 
-def test_rows_in_the_datas_own_units(database: Database, storage: Storage, tmp_path: Path) -> None:
+def test_rows_in_the_datas_own_units(
+    database: Database, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset, _ = store(database, storage, tmp_path)
     with database.read() as session:
         row = datasets.get(session, dataset)
@@ -136,3 +138,5 @@ def test_rows_in_the_datas_own_units(database: Database, storage: Storage, tmp_p
     page = datasets.rows_page(row, datasets.points(storage, row, 0, 5), 0)
     assert ([item.row for item in page.data], page.has_more) == ([1], False)
     assert datasets.rows_page(row, datasets.points(storage, row, 7, 5), 7).data == []
+    monkeypatch.setattr(datasets, "MAX_PAGE_VALUES", 3)
+    assert len(datasets.points(storage, row, -1, 2)) == 1
