@@ -60,7 +60,9 @@ class TrainingOptions(BaseModel):
         description="kind of network; auto: conv for images larger than 32 x 32, else mlp",
     )
     likelihood: LikelihoodName = Field(
-        "auto", description="p(x | z); gaussian has one learned scale a component; auto: gaussian"
+        "auto",
+        description="p(x | z); gaussian has one learned scale a component; auto: bernoulli (the "
+        "cross-entropy) for images of 16 pixels and more a side, else gaussian",
     )
     sample_noise: bool = Field(
         True,

@@ -16,7 +16,7 @@ from trainer.kinds import new_generators
 from trainer.points import Points, Scaling, check_points, inner_shape
 from trainer.random import random_stream
 
-SLACK = 0.1  # scores that differ by less are equal; of equal iterations the last has learned most
+SLACK = 0.05  # scores that differ by less are equal; of equal iterations the last has learned most
 
 
 @dataclass

@@ -131,7 +131,12 @@ class VAEStack(SteppedGenerators):
             return super().resample(batch, draws)
         mean, log_var = self._encode(batch)
         z = mean + draws.normal(*mean.shape[1:]) * (0.5 * log_var).exp()
-        return self._render(z, draws, self.architecture.sample_noise)
+        made = self._render(z, draws, self.architecture.sample_noise)
+        if self.architecture.likelihood == "bernoulli" and self.architecture.sample_noise:
+            # a coin flip a pixel is no image: noise as large as the decoder's error stands for it
+            error = (batch - made).flatten(1).square().mean(1)[:, None, None].sqrt()
+            made = made + (draws.normal(*made.flatten(2).shape[1:]) * error).view_as(made)
+        return made
 
     @torch.no_grad()
     def fit_latent(self, x: ScaledPoints, partition: Tensor, seed: int) -> None:
