@@ -15,7 +15,7 @@ from service.dependencies import Parts, refuse_unknown_query
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
-from service.routes import datasets, health, inference, jobs, models
+from service.routes import aliases, datasets, health, inference, jobs, models
 from service.settings import Settings
 from service.storage import Storage
 from service.sweeper import sweep_until
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         parts.database.close()
 
     app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
-    for module in (datasets, jobs, models, inference, health):
+    for module in (datasets, jobs, models, aliases, inference, health):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)
     openapi.install(app)

@@ -17,6 +17,9 @@ from trainer.npy import MAGIC, parse_npy
 JSON = "application/json"
 NPY = "application/x-npy"
 PNG = "image/png"
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+ZIP = "application/zip"
 
 
 def choose(accept: str | None, offered: list[str]) -> str:

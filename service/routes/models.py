@@ -1,28 +1,34 @@
 """/models"""
 
+from math import prod
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload
 
 from api_schemas.common import Page
-from api_schemas.models import AssignedRow, Model
-from service import media, models, uploads
+from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
+from service import assignments, components, media, models, records, uploads
 from service.dependencies import PartsDep
 from service.paging import After, Limit, newest_first
 from service.problems import responses
-from service.tables import JobRow, ModelRow
+from service.tables import ModelRow
 
 router = APIRouter(prefix="/models", tags=["models"])
+
+SAMPLES, SAMPLED_VALUES = 8, 1 << 18  # that the page of a component shows, and at most
+
+Number = Annotated[
+    int, Query(alias="after", ge=-1, lt=2**62, description="last_id of the page before")
+]
 
 
 @router.get("", responses=responses(422, 503))
 def list_models(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Model]:
     """Models, newest first."""
-    query = select(ModelRow).options(
-        joinedload(ModelRow.job).joinedload(JobRow.dataset), selectinload(ModelRow.aliases)
-    )
+    query = select(ModelRow).options(selectinload(ModelRow.aliases))
     with parts.database.read() as session:
         return newest_first(session, query, ModelRow.id, after, limit, models.view)
 
@@ -34,11 +40,23 @@ def get_model(parts: PartsDep, ref: str) -> Model:
         return models.view(models.get(session, ref))
 
 
+@router.delete("/{ref}", status_code=204, responses=responses(404, 409, 422, 503))
+def delete_model(parts: PartsDep, ref: str) -> None:
+    """Delete a model with its weights and assignments; its job and data set stay.
+
+    Refused while an alias stands for it: the problem names which.
+    """
+    with parts.database.write() as session:
+        models.remove(session, ref)
+
+
 @router.get(
     "/{ref}/assignments",
     response_model=Page[AssignedRow],
     responses={
-        200: {"content": {media.NPY: {"schema": uploads.BINARY}}},
+        200: {
+            "content": {media_type: {"schema": uploads.BINARY} for media_type in records.FORMATS}
+        },
         **responses(404, 406, 422, 503),
     },
 )
@@ -46,14 +64,45 @@ def list_assignments(
     parts: PartsDep,
     ref: str,
     component: int | None = None,
-    after: Annotated[int, Query(ge=-1, lt=2**62, description="last row of the page before")] = -1,
+    after: Number = -1,
     limit: Limit = 20,
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[AssignedRow] | Response:
-    """The components of the training points: a page as JSON, or all of them as NPY (N,)."""
-    media_type = media.choose(accept, [media.JSON, media.NPY])
+    """The components of the training points, all or those of one component.
+
+    As JSON a page; as NPY (a structured array), CSV or Parquet the whole, in records of `row`,
+    `component` and `confidence`.
+    """
+    media_type = media.choose(accept, [media.JSON, *records.FORMATS])
     with parts.database.read() as session:
         model = models.get(session, ref)
-        if media_type == media.NPY:
-            return media.npy_response(models.assignments(session, model))
-        return models.assignments_page(session, model, component, after, limit)
+        if component is not None:
+            models.check_component(model, component)
+        if media_type == media.JSON:
+            return assignments.page(session, model, component, after, limit)
+        chunks = assignments.stream(session, parts.database, model, component)
+    count = sum(model.sizes) if component is None else model.sizes[component]
+    body = records.encoded(media_type, assignments.ASSIGNED, count, chunks)
+    return StreamingResponse(body, media_type=media_type)
+
+
+@router.get("/{ref}/components", responses=responses(404, 422, 503))
+def list_components(
+    parts: PartsDep, ref: str, after: Number = -1, limit: Limit = 20
+) -> Page[Component]:
+    """The components of a model, in order."""
+    with parts.database.read() as session:
+        return components.page(models.get(session, ref), after, limit)
+
+
+@router.get("/{ref}/components/{component}", responses=responses(404, 422, 503))
+def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
+    """One component: how its features differ, typical training points, and samples."""
+    with parts.database.read() as session:
+        model = models.get(session, ref)
+        models.check_component(model, component, "path", "component")
+        mixture = parts.inference.cache.get(model)
+        n = max(1, min(SAMPLES, SAMPLED_VALUES // prod(model.shape)))
+        drawn = parts.inference.run(lambda: mixture.sample(n, component))
+        samples = drawn.points.tolist()
+        return components.detail(session, parts.storage, model, component, samples)
