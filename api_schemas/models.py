@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api_schemas.datasets import Column, PointRow
 from api_schemas.training import TrainingConfig
 
 
@@ -44,7 +45,7 @@ class Model(BaseModel):
     aliases: list[str] = Field(description="movable names; 'default' is used when none is named")
     components: int = Field(description="K")
     shape: list[int] = Field(description="of one point: [D], [H, W] or [C, H, W]")
-    columns: list[str]
+    columns: list[Column] = Field(description="of a table, as its data set had them")
     alpha: list[float] = Field(description="mixture weights: sizes / rows")
     sizes: list[int] = Field(description="training points a component")
     rows: int = Field(description="training points, N")
@@ -81,13 +82,6 @@ class NamedFeature(Feature):
     name: str
 
 
-class Member(BaseModel):
-    """A training point of a component."""
-
-    row: int = Field(description="0-based, in the order of the upload")
-    point: Any = Field(description="its values; none once the data set is deleted")
-
-
 class Component(BaseModel):
     """One of the K generative models."""
 
@@ -103,10 +97,13 @@ class ComponentDetail(Component):
     features: list[NamedFeature] = Field(
         description="of rows of at most 1,024 numbers; largest shift first"
     )
-    typical: list[Member] = Field(
-        description="members of highest density under the component, of up to 1,000 at random"
+    typical: list[PointRow] = Field(
+        description="members of highest density under the component, of up to 1,000 at random; "
+        "none once the data set is deleted"
     )
-    samples: list[Any] = Field(description="points that it makes up; the same at every call")
+    samples: list[dict[str, Any] | list[Any]] = Field(
+        description="points that it makes up, as those; the same at every call"
+    )
 
 
 class AliasMove(BaseModel):

@@ -82,7 +82,7 @@ def _first_rows(
     session: Session, model: ModelRow, component: int | None, from_row: int
 ) -> list[int]:
     """Where the chunks begin that have rows from ``from_row`` on."""
-    if model.job_id is None:
+    if model.provenance["source"] == "imported":
         detail = f"model {model.id!r} was imported; its training points are not here"
         raise NotFound("assignments_not_found", detail)
     if component is None:

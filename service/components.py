@@ -1,12 +1,16 @@
 """What a model's components look like."""
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
-from api_schemas.models import Component, ComponentDetail, Member, NamedFeature
+from api_schemas.datasets import Column, PointRow
+from api_schemas.models import Component, ComponentDetail, NamedFeature
+from service.encoding import Encoding
 from service.paging import page_of
 from service.storage import Storage
 from service.tables import ComponentRow, DatasetRow, ModelRow
@@ -20,17 +24,17 @@ def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
 
 
 def detail(
-    session: Session, storage: Storage, model: ModelRow, component: int, samples: list[Any]
+    session: Session, storage: Storage, model: ModelRow, component: int, samples: NDArray[Any]
 ) -> ComponentDetail:
-    """One component, with points made by it."""
+    """One component, with points made by it, (n, *shape)."""
     row = session.get_one(ComponentRow, (model.id, component))
-    named = zip(model.columns, row.features, strict=True) if row.features else ()
+    named = zip(_feature_names(model), row.features, strict=True) if row.features else ()
     features = [NamedFeature(name=name, **values) for name, values in named]
     return ComponentDetail(
         **_basics(model, component),
         features=sorted(features, key=lambda feature: -abs(feature.shift)),
         typical=_members(session, storage, model, row.typical),
-        samples=samples,
+        samples=_shown(model, samples),
     )
 
 
@@ -42,10 +46,34 @@ def _basics(model: ModelRow, component: int) -> dict[str, Any]:
     }
 
 
-def _members(session: Session, storage: Storage, model: ModelRow, rows: list[int]) -> list[Member]:
+def _feature_names(model: ModelRow) -> list[str]:
+    """What each of a row's D numbers is, those of a category one by one."""
+    columns = [Column(**column) for column in model.columns]
+    parts = (
+        [f"{column.name}={category}" for category in column.categories or ()] or [column.name]
+        for column in columns
+    )
+    return list(chain.from_iterable(parts))
+
+
+def _members(
+    session: Session, storage: Storage, model: ModelRow, rows: list[int]
+) -> list[PointRow]:
     """Training points, for as long as their data set is there."""
     dataset = session.get(DatasetRow, model.provenance["dataset"]) if rows else None
     if dataset is None:
-        return [Member(row=row, point=None) for row in rows]
-    points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")
-    return [Member(row=row, point=points[row].tolist()) for row in rows]
+        return []
+    points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
+    shown = zip(rows, _shown(model, points), strict=True)
+    return [PointRow(row=row, values=values) for row, values in shown]
+
+
+def _shown(model: ModelRow, points: NDArray[Any]) -> list[Any]:
+    """Points (n, *shape) in the data's own columns; of images nested lists."""
+    if len(model.shape) > 1:
+        images: list[Any] = points.tolist()
+        return images
+    rows: list[Any] = (
+        Encoding([Column(**column) for column in model.columns]).decode(points).to_pylist()
+    )
+    return rows

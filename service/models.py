@@ -7,6 +7,7 @@ import torch
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from api_schemas.datasets import Column
 from api_schemas.models import Model, Provenance
 from api_schemas.training import TrainingConfig
 from service import aliases, assignments, events, jobs
@@ -129,7 +130,7 @@ def view(model: ModelRow) -> Model:
         aliases=[alias.name for alias in model.aliases],
         components=len(model.alpha),
         shape=model.shape,
-        columns=model.columns,
+        columns=[Column(**column) for column in model.columns],
         alpha=model.alpha,
         sizes=model.sizes,
         rows=sum(model.sizes),

@@ -13,13 +13,15 @@ MODELS = sa.table(
     "models",
     sa.column("id", sa.String),
     sa.column("job_id", sa.String),
+    sa.column("shape", sa.JSON),
+    sa.column("columns", sa.JSON),
     sa.column("sizes", sa.JSON),
     sa.column("code_version", sa.String),
     sa.column("config", sa.JSON),
     sa.column("provenance", sa.JSON),
 )
 JOBS = sa.table("jobs", sa.column("id"), sa.column("dataset_id"), sa.column("config", sa.JSON))
-DATASETS = sa.table("datasets", sa.column("id"), sa.column("sha256"))
+DATASETS = sa.table("datasets", sa.column("id"), sa.column("sha256"), sa.column("columns", sa.JSON))
 ASSIGNMENTS = sa.table(
     "assignments",
     sa.column("model_id", sa.String),
@@ -90,8 +92,10 @@ def downgrade() -> None:
         models.add_column(
             sa.Column("code_version", sa.String(40), nullable=False, server_default="")
         )
-    for model in op.get_bind().execute(sa.select(MODELS.c.id, MODELS.c.provenance)).all():
-        _update(model.id, code_version=model.provenance["code_version"])
+    query = sa.select(MODELS.c.id, MODELS.c.provenance, MODELS.c.columns)
+    for model in op.get_bind().execute(query).all():
+        names = [column["name"] for column in model.columns]
+        _update(model.id, code_version=model.provenance["code_version"], columns=names)
     with op.batch_alter_table("models") as models:
         models.alter_column("code_version", existing_type=sa.String(40), server_default=None)
         models.drop_column("provenance")
@@ -106,10 +110,12 @@ def _tell_provenance() -> None:
         sa.select(
             MODELS.c.id,
             MODELS.c.code_version,
+            MODELS.c.shape,
             JOBS.c.id.label("job"),
             JOBS.c.config,
             JOBS.c.dataset_id,
             DATASETS.c.sha256,
+            DATASETS.c.columns,
         )
         .join(JOBS, JOBS.c.id == MODELS.c.job_id)
         .join(DATASETS, DATASETS.c.id == JOBS.c.dataset_id)
@@ -123,7 +129,9 @@ def _tell_provenance() -> None:
             "seed": model.config["seed"],
             "code_version": model.code_version,
         }
-        _update(model.id, config=model.config, provenance=provenance)
+        kind = {"type": "number" if len(model.shape) == 1 else "pixels"}
+        columns = [kind | column for column in model.columns]
+        _update(model.id, config=model.config, provenance=provenance, columns=columns)
 
 
 def _describe_components(components: sa.Table) -> None:

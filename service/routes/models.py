@@ -104,5 +104,4 @@ def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
         mixture = parts.inference.cache.get(model)
         n = max(1, min(SAMPLES, SAMPLED_VALUES // prod(model.shape)))
         drawn = parts.inference.run(lambda: mixture.sample(n, component))
-        samples = drawn.points.tolist()
-        return components.detail(session, parts.storage, model, component, samples)
+        return components.detail(session, parts.storage, model, component, drawn.points)

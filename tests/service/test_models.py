@@ -50,7 +50,10 @@ def test_what_is_published_comes_back(
     assert view.metrics == {"changed": 0.5}
     assert view.sizes == np.bincount(fit.partition).tolist()
     assert view.alpha == [size / view.rows for size in view.sizes]
-    assert view.columns == ["x", "y"]
+    assert [(column.name, column.type) for column in view.columns] == [
+        ("x", "number"),
+        ("y", "number"),
+    ]
     assert view.provenance.source == "trained"
     assert (view.provenance.dataset, view.provenance.dataset_sha256) == (dataset.id, dataset.sha256)
     assert view.provenance.torch_version
