@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from service import media, openapi, problems
+from service.archives.export import Exporter
 from service.database import Database
 from service.dependencies import Parts, refuse_unknown_query
 from service.inference import Inference
@@ -74,4 +75,5 @@ def open_parts(settings: Settings) -> Parts:
         storage=storage,
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
+        exporter=Exporter(database),
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 
+from service.archives.export import Exporter
 from service.database import Database
 from service.errors import InvalidInput
 from service.inference import Inference
@@ -23,6 +24,7 @@ class Parts:
     storage: Storage
     queue: JobQueue
     inference: Inference
+    exporter: Exporter
 
 
 def parts_of(request: Request) -> Parts:

@@ -18,9 +18,10 @@ MULTIPART = "multipart/form-data"
 COPY_BYTES = 1 << 20
 
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
 FILE_BODY = openapi.body(
     {
-        MULTIPART: {"type": "object", "required": ["file"], "properties": {"file": BINARY}},
+        MULTIPART: FORM,
         "text/csv": {"type": "string"},
         media.NPY: BINARY,
         "application/vnd.apache.parquet": BINARY,

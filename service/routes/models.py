@@ -1,17 +1,23 @@
 """/models"""
 
+from collections.abc import AsyncIterator
 from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
+from starlette.background import BackgroundTask
 
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
-from service import assignments, components, media, models, records, uploads
+from service import assignments, components, media, models, openapi, records, uploads
+from service.archives import imports
 from service.dependencies import PartsDep
+from service.errors import InvalidInput
 from service.paging import After, Limit, newest_first
 from service.problems import responses
 from service.tables import ModelRow
@@ -33,6 +39,40 @@ def list_models(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page
         return newest_first(session, query, ModelRow.id, after, limit, models.view)
 
 
+async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:
+    async for form in uploads.receive(request, parts.storage):
+        yield form
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        200: {"model": Model, "description": "The same archive was imported before"},
+        **responses(400, 413, 422, 503),
+    },
+    openapi_extra=openapi.body({uploads.MULTIPART: uploads.FORM, media.ZIP: uploads.BINARY}),
+)
+def import_model(
+    parts: PartsDep,
+    form: Annotated[uploads.Form, Depends(received_file)],
+    response: Response,
+) -> Model:
+    """Import an exported archive, as the raw body or as `file` of a form.
+
+    The same archive again gives the same model. No alias moves.
+    """
+    for name in form.fields:
+        raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
+    archive = imports.read(form.upload.path, parts.settings.model_cache_bytes)
+    with parts.database.write() as session:
+        row, is_new = imports.store(session, archive)
+        model = models.view(row)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/models/{model.id}"
+    return model
+
+
 @router.get("/{ref}", responses=responses(404, 422, 503))
 def get_model(parts: PartsDep, ref: str) -> Model:
     """One model, by id or alias: alpha, sizes, metrics, configuration, provenance."""
@@ -48,6 +88,27 @@ def delete_model(parts: PartsDep, ref: str) -> None:
     """
     with parts.database.write() as session:
         models.remove(session, ref)
+
+
+@router.get(
+    "/{ref}/export",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {media.ZIP: {"schema": uploads.BINARY}}},
+        **responses(404, 422, 503),
+    },
+)
+def export_model(parts: PartsDep, ref: str) -> FileResponse:
+    """The model as one ZIP archive that tells how to load it without this service.
+
+    Weights as safetensors, all else as JSON, a loader that needs torch and safetensors alone, and
+    ONNX graphs of assigning and sampling, which take some seconds to trace.
+    """
+    folder = TemporaryDirectory(prefix="kvae-export-")
+    path = parts.exporter.write(ref, Path(folder.name))
+    return FileResponse(
+        path, media_type=media.ZIP, filename=path.name, background=BackgroundTask(folder.cleanup)
+    )
 
 
 @router.get(
