@@ -38,7 +38,8 @@ class Exporter:
             known = session.scalars(features.order_by(ComponentRow.number)).all()
             view = models.view(model)
         if model.weights_bytes <= MAX_ONNX_BYTES:
-            self._trace(folder)
+            with self._tracing:
+                trace(folder / WEIGHTS, folder)
         (folder / LOADER).write_bytes(Path(load.__file__).read_bytes())
         (folder / README).write_text(_readme(model))
         manifest = Manifest(
@@ -49,10 +50,11 @@ class Exporter:
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
         return _zip(folder)
 
-    def _trace(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "service.archives.onnx", str(folder / WEIGHTS)]
-        with self._tracing:
-            subprocess.run([*command, str(folder)], check=True, timeout=TRACING_SECONDS)
+
+def trace(weights: Path, folder: Path) -> None:
+    """Write a model's ONNX graphs into a folder."""
+    command = [sys.executable, "-m", "service.archives.onnx", str(weights), str(folder)]
+    subprocess.run(command, check=True, timeout=TRACING_SECONDS)
 
 
 def _write_weights(session: Session, model: ModelRow, path: Path) -> None:

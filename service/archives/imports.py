@@ -117,6 +117,8 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipI
             raise _refused(f"{name[:100]!r} is no file of an exported model")
         if name in members:
             raise _refused(f"{name} is in it twice")
+        if info.header_offset < 0:
+            raise _refused("its beginning is missing")
         if info.flag_bits & 1 or info.compress_type not in METHODS:
             raise _refused(f"{name} is encrypted, or packed by other than deflate")
         cap = min(max_bytes, MAX_MANIFEST_BYTES) if name == MANIFEST else max_bytes

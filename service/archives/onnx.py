@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
 from service.archives.load import Model, load, stream
 
@@ -46,31 +47,45 @@ class Sampler(nn.Module):
 
 
 def write(model: Model, folder: Path) -> None:
-    """Write both graphs, with any number of points."""
-    n = torch.export.Dim("n")
+    """Write both graphs, for any number of points."""
+    n = Dim("n")
     points = torch.zeros(TRACED, *model.point_shape, dtype=torch.float64)
-    torch.onnx.export(
-        Assign(model).eval(),
-        (points,),
+    _write(
         folder / ASSIGN,
-        output_names=["component", "posterior"],
-        dynamic_shapes={"points": {0: n}},
-        dynamo=True,
-        external_data=False,
-        verbose=False,
+        Assign(model),
+        {"points": points},
+        ["component", "posterior"],
+        {"points": {0: n}},
     )
     noise = model.noise(TRACED, stream("traced"))
-    torch.onnx.export(
-        Sampler(model).eval(),
-        (),
+    _write(
         folder / SAMPLER,
-        kwargs={"component": torch.tensor(0), **noise},
-        output_names=["points"],
-        dynamic_shapes={"component": None, **{name: {0: n} for name in noise}},
+        Sampler(model),
+        {"component": torch.tensor(0), **noise},
+        ["points"],
+        {"component": None, **{name: {0: n} for name in noise}},
+    )
+
+
+def _write(
+    path: Path,
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    dynamic: dict[str, dict[int, Dim] | None],
+) -> None:
+    program = torch.onnx.export(
+        module.eval(),
+        kwargs=inputs,
+        output_names=outputs,
+        dynamic_shapes=dynamic,
         dynamo=True,
-        external_data=False,
         verbose=False,
     )
+    assert program  # noqa: S101 - as it always is with dynamo
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # where in our source it comes from
+    program.save(path)
 
 
 def main() -> None:

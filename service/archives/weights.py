@@ -1,12 +1,12 @@
 """Whether a safetensors file from outside is a mixture, before its networks are built."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -26,8 +26,13 @@ def check_weights(data: bytes, point_shape: list[int], alpha: list[float]) -> No
         architecture = _architecture(description)
         _require(description["point_shape"] == point_shape, "its points have another shape")
         _check_shapes(tensors, architecture, len(alpha))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, ("architecture", *first["loc"])))
+        raise DamagedState(f"{where}: {first['msg']}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DamagedState(f"its networks can't be built: {error}") from error
+        reason = str(error).partition("\n")[0][:200]
+        raise DamagedState(f"its networks can't be built: {reason}") from error
     _require(
         architecture.shape == inner_shape(tuple(point_shape)), "its networks take other points"
     )
@@ -38,8 +43,9 @@ def check_weights(data: bytes, point_shape: list[int], alpha: list[float]) -> No
 
 
 def _architecture(description: Mapping[str, Any]) -> Architecture:
-    architecture = Architecture.from_json(description["architecture"])
-    return TypeAdapter(Architecture).validate_python(asdict(architecture), strict=True)
+    fields = description["architecture"]
+    Architecture.from_json(fields)  # has no fields that it does not know
+    return TypeAdapter(Architecture).validate_json(json.dumps(fields), strict=True)
 
 
 def _check_shapes(tensors: Mapping[str, Tensor], architecture: Architecture, k: int) -> None:
