@@ -23,7 +23,7 @@ from trainer.state import TrainingState
 
 SAMPLE_CHUNK_VALUES = 1 << 22
 DENSITY_CHUNK_VALUES = 1 << 22  # in the widest layer, of all components
-REFERENCE_POINTS = 2_000  # training points, at random, that outliers are judged by
+REFERENCE_POINTS = 1_000  # training points, at random, that outliers are judged by
 
 
 class Samples(NamedTuple):
