@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from api_schemas.datasets import Column, DatasetFormat
+from api_schemas.datasets import Column, ColumnType, DatasetFormat
 from service.errors import TooLarge, UnsupportedMediaType
 from service.ingest import csv, npy, parquet
 from service.ingest.source import Source, bad_file
@@ -83,7 +83,8 @@ def find_format(upload: Path) -> DatasetFormat:
 def _columns(source: Source, writer: PointsWriter) -> list[Column]:
     names = source.columns or ["pixels"]
     statistics = np.stack([writer.min, writer.max, writer.mean]).T.tolist()
+    kind: ColumnType = "number" if source.columns else "pixels"
     return [
-        Column(name=name, min=low, max=high, mean=mean)
+        Column(name=name, type=kind, min=low, max=high, mean=mean)
         for name, (low, high, mean) in zip(names, statistics, strict=True)
     ]
