@@ -49,7 +49,7 @@ class Claim:
     name: str
     config: TrainingConfig
     points_sha256: str
-    columns: list[str]
+    columns: list[dict[str, Any]]
     checkpoint_sha256: str | None
 
 
@@ -113,7 +113,7 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
         name=job.name,
         config=TrainingConfig(**job.config),
         points_sha256=job.dataset.points_sha256,
-        columns=[column["name"] for column in job.dataset.columns],
+        columns=job.dataset.columns,
         checkpoint_sha256=job.checkpoint_sha256,
     )
 

@@ -132,7 +132,7 @@ class ModelRow(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     weights_bytes: Mapped[int] = mapped_column(BigInteger)
     shape: Mapped[list[int]] = mapped_column(JSON)
-    columns: Mapped[list[str]] = mapped_column(JSON)
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     alpha: Mapped[list[float]] = mapped_column(JSON)
     sizes: Mapped[list[int]] = mapped_column(JSON)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)

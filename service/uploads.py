@@ -16,6 +16,9 @@ from service.storage import Storage
 
 MULTIPART = "multipart/form-data"
 COPY_BYTES = 1 << 20
+HELD_BYTES = 16 << 20  # of a body of points; what is larger goes through the disk
+
+Body = bytes | Path
 
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 FILE_BODY = openapi.body(
@@ -51,6 +54,31 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
                 raise BadRequest("file_missing", "the form has no file under the name 'file'")
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             yield Form(await _save(path, _parts(file), file.filename or ""), fields)
+
+
+async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body]:
+    """The raw body: in memory while it is small, else in a file that lasts as long as the request.
+
+    Raises TooLarge from the body limit.
+    """
+    stream = request.stream()
+    parts: list[bytes] = []
+    held = 0
+    async for part in stream:
+        parts.append(part)
+        held += len(part)
+        if held > HELD_BYTES:
+            break
+    else:
+        yield b"".join(parts)
+        return
+    with storage.scratch() as path:
+        with path.open("wb") as file:
+            await run_in_threadpool(file.writelines, parts)
+            parts.clear()
+            async for part in stream:
+                await run_in_threadpool(file.write, part)
+        yield path
 
 
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
