@@ -79,5 +79,6 @@ def _write_npy_header(file: IO[bytes], like: NDArray[Any], rows: int) -> None:
 
 def _parts(file: IO[bytes]) -> Iterator[bytes]:
     with file:
+        file.seek(0)
         while part := file.read(SENT_BYTES):
             yield part

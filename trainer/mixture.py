@@ -24,6 +24,7 @@ from trainer.state import TrainingState
 SAMPLE_CHUNK_VALUES = 1 << 22
 DENSITY_CHUNK_VALUES = 1 << 22  # in the widest layer, of all components
 REFERENCE_POINTS = 1_000  # training points, at random, that outliers are judged by
+TIE = 1e-6  # nats; less is rounding
 
 
 class Samples(NamedTuple):
@@ -127,7 +128,7 @@ class Mixture:
         """
         if self.reference is None:
             raise TrainerError("this model keeps no training points' likelihoods to judge by")
-        at_most = np.searchsorted(self.reference, self.log_likelihood(points), side="right")
+        at_most = np.searchsorted(self.reference, self.log_likelihood(points) + TIE, side="right")
         return 1 - at_most / len(self.reference)
 
     def sample(
