@@ -2,9 +2,6 @@
 
 import io
 import urllib.request
-import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,100 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from pyarrow import csv, ipc, parquet
 
-from api_schemas.datasets import Column
 from service import answers, media, uploads
 from service.batches import batch
-from service.encoding import Encoding
 from tests.points import digits, npy, three_blobs
-from tests.service.api import api_server, publish
-from tests.trainer.test_training import short
-from trainer import Fit, train
+from tests.service.api import Served, homes, picture, written, zipped
 
 POINTS = three_blobs()[0]
-SHORT = {"iterations": 1, "polish": False}
-COLUMNS = [
-    Column(name="price", type="number"),
-    Column(name="rooms", type="integer"),
-    Column(name="garden", type="boolean"),
-    Column(name="colour", type="category", categories=["blue", "red", "sea green"]),
-    Column(name="age", type="number", fill=30.0),
-]
 FIELDS = ["log_densities", "posterior", "confidence", "outlier_score"]
-
-
-def homes(n: int = 90) -> pa.Table:
-    """Rows of every type of column."""
-    rng = np.random.default_rng(0)
-    kind = rng.integers(0, 3, n)
-    return pa.table(
-        {
-            "price": kind * 9 + rng.normal(size=n),
-            "rooms": kind * 3 + rng.integers(1, 3, n),
-            "garden": kind == 1,
-            "colour": [("blue", "red", "sea green")[k] for k in kind],
-            "age": 30 + rng.normal(size=n),
-        }
-    )
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running API and the models in it, by name: their ids and what was trained."""
-
-    http: httpx.Client
-    ids: dict[str, str]
-    fits: dict[str, Fit]
-
-    def assign(
-        self, model: str, body: bytes, content_type: str, accept: str = media.NPY, **query: Any
-    ) -> httpx.Response:
-        headers = {"Content-Type": content_type, "Accept": accept}
-        query["model"] = self.ids[model]
-        response = self.http.post("/assign", params=query, content=body, headers=headers)
-        assert response.is_success, response.text
-        assert response.headers["content-type"].split(";")[0] == accept
-        return response
-
-    def sample(self, model: str, accept: str, **query: Any) -> httpx.Response:
-        query["model"] = self.ids[model]
-        response = self.http.get("/sample", params=query, headers={"Accept": accept})
-        assert response.is_success, response.text
-        return response
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    images = digits()[0][:60]
-    numbers = [Column(name=name, type="number") for name in ("x", "y")]
-    pixels = [Column(name="pixels", type="pixels", min=0, max=16)]
-    models = {
-        "homes": (Encoding(COLUMNS).encode(homes()), COLUMNS),
-        "digits": (images, pixels),
-        "colours": (np.stack([images] * 3, 1), pixels),
-        "centroids": (POINTS, numbers),
-        "blobs": (POINTS, numbers),
-    }
-    with (
-        api_server(tmp_path_factory.mktemp("api")) as (address, database),
-        httpx.Client(base_url=address, timeout=60) as http,
-    ):
-        kinds = {"centroids": {"generator": "centroid", "estimator": "generators"}}
-        fits = {
-            name: train(points, short(**SHORT, **kinds.get(name, {})))
-            for name, (points, _) in models.items()
-        }
-        ids = {name: publish(database, fits[name], models[name][1]) for name in models}
-        yield Served(http, ids, fits)
-
-
-def written(table: pa.Table, media_type: str) -> bytes:
-    buffer = io.BytesIO()
-    with answers.TABLE_WRITERS[media_type](buffer, table.schema) as writer:
-        writer.write_table(table)
-    return buffer.getvalue()
 
 
 def read_table(body: bytes, media_type: str) -> pa.Table:
@@ -123,20 +35,6 @@ def read_table(body: bytes, media_type: str) -> pa.Table:
 def from_npy(body: bytes) -> NDArray[Any]:
     array: NDArray[Any] = np.load(io.BytesIO(body))
     return array
-
-
-def picture(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind)
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def lines(*columns: NDArray[Any]) -> str:
