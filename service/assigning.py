@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from api_schemas.inference import AssignField
 from service.batches import Batch
-from service.errors import InvalidInput, TooLarge
+from service.errors import InvalidInput
 from service.inference import Inference
 from trainer import InvalidPoints, Mixture
 from trainer.points import Points, check_finite
@@ -29,18 +29,14 @@ def check_fields(mixture: Mixture, fields: Iterable[AssignField]) -> None:
 
 
 def assigned(
-    inference: Inference, mixture: Mixture, batch: Batch, fields: list[AssignField], max_bytes: int
+    inference: Inference, mixture: Mixture, batch: Batch, fields: list[AssignField]
 ) -> Iterator[Assigned]:
     """Each piece of a batch in turn, at least one.
 
-    Raises InvalidPoints, which names the row in the whole batch, and TooLarge for a batch that
-    unpacks to over ``max_bytes``.
+    Raises InvalidPoints, which names the row in the whole batch, and what its pieces raise.
     """
-    first_row = received = 0
+    first_row = 0
     for points in batch.pieces:
-        received += points.nbytes
-        if received > max_bytes:
-            raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
         try:
             yield inference.run(partial(_assign, mixture, points, fields))
         except InvalidPoints:

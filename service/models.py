@@ -135,7 +135,7 @@ def view(model: ModelRow) -> Model:
         aliases=[alias.name for alias in model.aliases],
         components=len(model.alpha),
         shape=model.shape,
-        columns=[Column(**column) for column in model.columns],
+        columns=[Column.model_validate(column) for column in model.columns],
         alpha=model.alpha,
         sizes=model.sizes,
         rows=sum(model.sizes),

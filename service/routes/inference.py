@@ -80,10 +80,9 @@ def assign(
     media_type = media.choose(accept, offered)
     model, mixture = _load(parts, ref)
     assigning.check_fields(mixture, include)
-    batch = open_batch(body, content_type, PointSpec.of(model))
-    found = assigning.assigned(
-        parts.inference, mixture, batch, include, parts.settings.max_points_bytes
-    )
+    cap = parts.settings.max_points_bytes
+    batch = open_batch(body, content_type, PointSpec.of(model), cap)
+    found = assigning.assigned(parts.inference, mixture, batch, include)
     headers = {"Kvae-Model": model.id}
     if batch.ignored:
         headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, batch.ignored[:NAMED]))

@@ -1,4 +1,4 @@
-"""JSON: nested lists of numbers, or records by name; whole, under a cap of its own."""
+"""Bodies held in memory: JSON, as nested lists or as records by name, and small NPY."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -11,18 +11,24 @@ from pydantic import ValidationError
 from api_schemas.common import ProblemError
 from api_schemas.datasets import Column
 from api_schemas.inference import AssignRequest
-from service.batches.arrays import in_pieces
-from service.batches.batch import Batch, Body, PointSpec
+from service.batches.batch import Batch, PointSpec
 from service.encoding import Encoding
 from service.errors import BadRequest, InvalidInput
-from trainer.points import Points
+from trainer.npy import parse_npy
+from trainer.points import Points, check_shape
 
 LITERALS = (b"true", b"false")  # numpy takes them for numbers where others stand beside them
 
 
-def open_json(body: Body, spec: PointSpec) -> Batch:
+def open_npy(data: bytes, spec: PointSpec) -> Batch:
+    """Raises InvalidPoints."""
+    array = parse_npy(data)
+    check_shape(array.shape, array.dtype.kind)
+    return Batch(spec.cut(array))
+
+
+def open_json(data: bytes, spec: PointSpec) -> Batch:
     """Raises BadRequest, InvalidInput or InvalidPoints."""
-    data = body if isinstance(body, bytes) else body.read_bytes()
     try:
         points = AssignRequest.model_validate_json(data).points
     except ValidationError as error:
@@ -31,7 +37,7 @@ def open_json(body: Body, spec: PointSpec) -> Batch:
         return _from_records(points, spec.table(), spec)
     if spec.encoding and not _is_plain(spec.encoding):
         return _from_records(list(_named(points, spec.encoding)), spec.encoding, spec)
-    return Batch(in_pieces(_array(points, any(word in data for word in LITERALS)), spec))
+    return Batch(spec.cut(_array(points, any(word in data for word in LITERALS))))
 
 
 def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Batch:
@@ -44,7 +50,7 @@ def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Bat
     encoding.check_names(list(names))
     columns = {column.name: _column(points, column) for column in encoding.columns}
     encoded = encoding.encode(pa.table(columns))
-    return Batch(in_pieces(encoded, spec), [name for name in names if name not in columns])
+    return Batch(spec.cut(encoded), [name for name in names if name not in columns])
 
 
 def _named(points: list[Any], encoding: Encoding) -> Iterator[dict[str, Any]]:
