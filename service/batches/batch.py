@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from api_schemas.datasets import Column
 from service.encoding import Encoding
-from service.ingest.source import bad_file
 from service.tables import ModelRow
+from trainer.errors import InvalidPoints
 
 PIECE_VALUES = 1 << 20
 PIECE_ROWS = 1 << 16
@@ -45,9 +45,9 @@ class PointSpec:
         return max(1, min(PIECE_ROWS, PIECE_VALUES // prod(self.shape)))
 
     def table(self) -> Encoding:
-        """Raises InvalidInput when the points are images."""
+        """Raises InvalidPoints when the points are images."""
         if self.encoding is None:
-            raise bad_file(f"it is a table; the model was trained on images {self.shape}")
+            raise InvalidPoints(f"this is a table; the model was trained on images {self.shape}")
         return self.encoding
 
     def cut(self, points: NDArray[Any]) -> Pieces:

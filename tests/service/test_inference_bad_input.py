@@ -14,6 +14,9 @@ from tests.points import npy, three_blobs
 from tests.service.api import Served, homes, picture, written, zipped
 
 POINTS = three_blobs()[0]
+LAST_IS_NAN = POINTS.copy()
+LAST_IS_NAN[-1, -1] = np.nan
+X, Y = LAST_IS_NAN.T
 BLACK = np.zeros((8, 8), np.uint8)
 
 
@@ -56,41 +59,67 @@ BAD_POINTS = [
     ("blobs", media.NPY, npy(np.zeros((0, 2))), "there are no points"),
     ("blobs", media.NPY, npy(np.zeros((4, 3))), "(3,) each; the model was"),
     ("digits", media.NPY, npy(np.zeros((4, 9, 8))), "have shape (9, 8) each"),
-    # CSV
-    ("blobs", media.CSV, b"", "the first line has 0 values"),
+    (
+        "digits",
+        media.PNG,
+        picture(BLACK[:7]),
+        "have shape (7, 8) each; the model was trained on (8",
+    ),
+    ("blobs", media.PNG, PNG, "have shape (8, 8) each; the model was trained on (2,)"),
     ("blobs", media.CSV, b"x,y\n", "there are no points"),
-    ("blobs", media.CSV, b"1,2\n3,oops\n", "row 1, column 'y': 'oops' is n"),
-    ("blobs", media.CSV, b"1,2\n3\n", "Expected 2 columns, got 1"),
-    ("blobs", media.CSV, b"1,2\n3,\n", "row 1, column 'y': the value is m"),
-    ("blobs", media.CSV, b"1,2,3\n", "has 3 values; the model was trained"),
+    ("digits", media.CSV, b"1,2\n", "this is a table; the model was trained on images (8, 8)"),
+]
+BAD_FILES = [
+    # CSV
+    ("blobs", media.CSV, b"", "the table has no columns"),
+    ("blobs", media.CSV, b"1,2\n3,oops\n", "line 2, column 'y': 'oops' is not a number"),
+    ("blobs", media.CSV, b"1,2\n3\n", "line 2 has 1 columns, the first line 2"),
+    ("blobs", media.CSV, b"1,2\n3,\n", "line 2, column 'y': the value is missing"),
+    (
+        "blobs",
+        media.CSV,
+        b"1,2,3\n",
+        "has 3 values and names no columns; the model was trained on 2",
+    ),
     ("blobs", media.CSV, b"x,z\n1,2\n", "'y' is missing; there are 'x', 'z'"),
-    ("blobs", media.CSV, b"x,y,x\n1,2,3\n", "column 'x' occurs 2 times"),
-    ("blobs", media.CSV, b"x,y\n1,nan\n", "row 0, column 'y': the value"),
-    ("blobs", media.CSV, b"x,y\n1,inf\n", "row 0, column 'y': inf"),
-    ("blobs", media.CSV, b"x,\xff\n1,2\n", "not UTF-8"),
-    ("blobs", media.CSV, b"a," * 1_000_000 + b"\n1\n", "'x' is missing; the"),
+    ("blobs", media.CSV, b"x,y,x\n1,2,3\n", "column 'x' occurs twice"),
+    ("blobs", media.CSV, b"x,y\n1,nan\n", "line 2, column 'y': the value is missing or NaN"),
+    ("blobs", media.CSV, b"x,y\n1,inf\n", "line 2, column 'y': inf"),
+    ("blobs", media.CSV, b"x,\xff\n1,2\n", "column 'y' is missing; there are 'x', 'ÿ'"),
+    (
+        "blobs",
+        media.CSV,
+        b"a," * 1_000_000 + b"\n1\n",
+        "1,000,001 columns; at most 65,536 are taken",
+    ),
     ("blobs", media.CSV, b"x" * (9 << 20), "the first line is longer than"),
-    ("digits", media.CSV, b"1,2\n", "the model was trained on images (8, 8)"),
     # Parquet and Arrow
-    ("homes", media.PARQUET, damaged(PARQUET), "not a Parquet file that can"),
-    ("homes", media.PARQUET, b"", "not a Parquet file that can be read"),
-    ("homes", media.ARROW, damaged(ARROW), "not an Arrow stream that can"),
-    ("homes", media.ARROW, b"ARROW1", "not an Arrow stream that can"),
+    (
+        "homes",
+        media.PARQUET,
+        damaged(PARQUET),
+        "not a usable Parquet file: Parquet magic bytes not found",
+    ),
+    ("homes", media.PARQUET, b"", "not a usable Parquet file: Parquet file size is 0"),
+    ("homes", media.ARROW, damaged(ARROW), "not a usable Arrow file: Expected to be able"),
+    ("homes", media.ARROW, b"ARROW1", "not a usable Arrow file: File is too small"),
     ("blobs", media.ARROW, ARROW, "column 'x' is missing; there are 'price'"),
     ("blobs", media.PARQUET, NESTED, "column 'y' holds list"),
     ("blobs", media.ARROW, LACKING, "row 1, column 'y': the value is missing"),
     # images
-    ("digits", media.PNG, damaged(PNG), "the image is damaged"),
-    ("digits", media.PNG, b"PNG", "the image is neither PNG nor JPEG"),
-    ("digits", media.PNG, picture(BLACK[:7]), "has 7 x 8 pixels; the model"),
+    ("digits", media.PNG, damaged(PNG), "the image can't be read: image file is truncated"),
+    ("digits", media.PNG, b"PNG", "the image can't be read: it is neither PNG nor JPEG"),
     ("digits", media.JPEG, picture(BLACK, "GIF"), "neither PNG nor JPEG"),
-    ("blobs", media.PNG, PNG, "an image is not a point of this model"),
-    ("digits", media.ZIP, b"PK", "not a ZIP archive that can be read"),
-    ("digits", media.ZIP, zipped({}), "there are no points"),
-    ("digits", media.ZIP, damaged(zipped({"a": PNG})), "not a ZIP archive"),
-    ("digits", media.ZIP, zipped({"a": PNG, "../b": b"text"}), "'../b' is neither PNG nor JPEG"),
-    # none of them
-    ("blobs", "application/zip", b"x", "an image is not a point"),
+    ("digits", media.ZIP, b"PK", "the archive can't be read"),
+    ("digits", media.ZIP, zipped({}), "the archive holds no images"),
+    ("digits", media.ZIP, damaged(zipped({"a": PNG})), "the archive can't be read"),
+    (
+        "digits",
+        media.ZIP,
+        zipped({"a": PNG, "../b": b"text"}),
+        "image '../b' can't be read: it is neither PNG nor JPEG",
+    ),
+    ("blobs", media.ZIP, b"x", "the archive can't be read"),
 ]
 BAD_BODIES = [
     ("blobs", media.JSON, b"{", 400, "malformed_json", "Invalid JSON"),
@@ -123,6 +152,14 @@ def test_points(served: Served, model: str, content_type: str, body: bytes, said
     check(response, 422, "invalid_points", said)
 
 
+@pytest.mark.parametrize(("model", "content_type", "body", "said"), BAD_FILES)
+def test_files(served: Served, model: str, content_type: str, body: bytes, said: str) -> None:
+    headers = {"Content-Type": content_type}
+    query = {"model": served.ids[model]}
+    response = served.http.post("/assign", params=query, content=body, headers=headers)
+    check(response, 422, "invalid_file", said)
+
+
 @pytest.mark.parametrize(("model", "content_type", "body", "status", "code", "said"), BAD_BODIES)
 def test_bodies(
     served: Served, model: str, content_type: str, body: bytes, status: int, code: str, said: str
@@ -134,21 +171,26 @@ def test_bodies(
 
 
 @pytest.mark.parametrize(
-    ("content_type", "body"),
+    ("content_type", "body", "code", "where"),
     [
-        (media.NPY, npy(np.where(np.arange(600).reshape(300, 2) == 581, np.nan, POINTS))),
-        (media.CSV, b"1,2\n" * 290 + b"1,nan\n"),
-        (media.ARROW, written(table(x=[1.0] * 300, y=[1.0] * 290 + [None] * 10), media.ARROW)),
+        (media.NPY, npy(LAST_IS_NAN), "invalid_points", "row 299, column 1"),
+        (media.CSV, b"1,2\n" * 299 + b"1,nan\n", "invalid_file", "line 300, column 'y'"),
+        (media.ARROW, written(table(x=X, y=Y), media.ARROW), "invalid_file", "row 299, column 'y'"),
     ],
 )
 def test_the_last_row_counts(
-    served: Served, content_type: str, body: bytes, monkeypatch: pytest.MonkeyPatch
+    served: Served,
+    content_type: str,
+    body: bytes,
+    code: str,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batch, "PIECE_ROWS", 7)
     headers = {"Content-Type": content_type, "Accept": media.CSV}
     query = {"model": served.ids["blobs"]}
     response = served.http.post("/assign", params=query, content=body, headers=headers)
-    check(response, 422, "invalid_points", "row 290, column")
+    check(response, 422, code, where)
 
 
 @pytest.mark.parametrize(
