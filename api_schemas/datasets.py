@@ -66,7 +66,6 @@ class Dataset(BaseModel):
     bytes: int = Field(description="size of the upload")
     sha256: str = Field(description="of the uploaded bytes")
     options: DatasetOptions = Field(
-        DatasetOptions(),
         description="as uploaded with; the same bytes with the same options are one data set",
     )
     rows: int = Field(description="number of points, N")

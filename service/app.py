@@ -57,8 +57,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
     """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
     caps = [settings.max_body_bytes]
-    if path == "/assign":
-        caps.append(settings.max_assign_bytes)
     if media_type == media.JSON:
         caps.append(settings.max_json_bytes)
     return min(caps)

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow
-from service.database import Database
 from service.errors import NotFound
 from service.paging import page_of
 from service.tables import AssignedChunkRow, AssignmentChunkRow, ModelRow
@@ -63,19 +63,20 @@ def page(
     return page_of(found[:limit], len(found) > limit, lambda item: item.row)
 
 
-def stream(
-    session: Session, database: Database, model: ModelRow, component: int | None
-) -> Iterator[Assigned]:
-    """All training points of one component or of all, a chunk at a time. Raises NotFound.
+def pieces(session: Session, model: ModelRow, component: int | None) -> Iterator[Assigned]:
+    """All training points of one component or of all, at least one piece. Raises NotFound."""
+    first_rows = _first_rows(session, model, component, 0)
+    if not first_rows:
+        yield np.empty(0, ASSIGNED)
+    for first_row in first_rows:
+        yield _read(session, model.id, first_row, component)
 
-    Once begun, each chunk has a transaction of its own, so that a slow reader holds none.
-    """
 
-    def read(first_row: int) -> Assigned:
-        with database.read() as later:
-            return _read(later, model.id, first_row, component)
-
-    return map(read, _first_rows(session, model, component, 0))
+def as_table(assigned: Assigned) -> pa.Table:
+    """The same as columns, a confidence that was not kept missing."""
+    names = ASSIGNED.names or ()
+    columns = [pa.array(np.ascontiguousarray(assigned[n]), from_pandas=True) for n in names]
+    return pa.table(columns, list(names))
 
 
 def _first_rows(

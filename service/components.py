@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.datasets import Column, PointRow
 from api_schemas.models import Component, ComponentDetail, NamedFeature
-from service.encoding import Encoding
+from service import datasets
 from service.paging import page_of
 from service.storage import Storage
 from service.tables import ComponentRow, DatasetRow, ModelRow
@@ -34,7 +35,7 @@ def detail(
         **_basics(model, component),
         features=sorted(features, key=lambda feature: -abs(feature.shift)),
         typical=_members(session, storage, model, row.typical),
-        samples=_shown(model, samples),
+        samples=datasets.values_of(model.columns, samples),
     )
 
 
@@ -60,20 +61,10 @@ def _members(
     session: Session, storage: Storage, model: ModelRow, rows: list[int]
 ) -> list[PointRow]:
     """Training points, for as long as their data set is there."""
-    dataset = session.get(DatasetRow, model.provenance["dataset"]) if rows else None
-    if dataset is None:
+    live = select(DatasetRow).where(DatasetRow.id == model.provenance["dataset"], datasets.LIVE)
+    dataset = session.scalar(live)
+    if dataset is None or not rows:
         return []
     points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
-    shown = zip(rows, _shown(model, points), strict=True)
+    shown = zip(rows, datasets.values_of(model.columns, points), strict=True)
     return [PointRow(row=row, values=values) for row, values in shown]
-
-
-def _shown(model: ModelRow, points: NDArray[Any]) -> list[Any]:
-    """Points (n, *shape) in the data's own columns; of images nested lists."""
-    if len(model.shape) > 1:
-        images: list[Any] = points.tolist()
-        return images
-    rows: list[Any] = (
-        Encoding([Column(**column) for column in model.columns]).decode(points).to_pylist()
-    )
-    return rows

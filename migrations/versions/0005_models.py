@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -13,8 +13,6 @@ MODELS = sa.table(
     "models",
     sa.column("id", sa.String),
     sa.column("job_id", sa.String),
-    sa.column("shape", sa.JSON),
-    sa.column("columns", sa.JSON),
     sa.column("sizes", sa.JSON),
     sa.column("code_version", sa.String),
     sa.column("config", sa.JSON),
@@ -92,10 +90,8 @@ def downgrade() -> None:
         models.add_column(
             sa.Column("code_version", sa.String(40), nullable=False, server_default="")
         )
-    query = sa.select(MODELS.c.id, MODELS.c.provenance, MODELS.c.columns)
-    for model in op.get_bind().execute(query).all():
-        names = [column["name"] for column in model.columns]
-        _update(model.id, code_version=model.provenance["code_version"], columns=names)
+    for model in op.get_bind().execute(sa.select(MODELS.c.id, MODELS.c.provenance)).all():
+        _update(model.id, code_version=model.provenance["code_version"])
     with op.batch_alter_table("models") as models:
         models.alter_column("code_version", existing_type=sa.String(40), server_default=None)
         models.drop_column("provenance")
@@ -110,12 +106,10 @@ def _tell_provenance() -> None:
         sa.select(
             MODELS.c.id,
             MODELS.c.code_version,
-            MODELS.c.shape,
             JOBS.c.id.label("job"),
             JOBS.c.config,
             JOBS.c.dataset_id,
             DATASETS.c.sha256,
-            DATASETS.c.columns,
         )
         .join(JOBS, JOBS.c.id == MODELS.c.job_id)
         .join(DATASETS, DATASETS.c.id == JOBS.c.dataset_id)
@@ -129,9 +123,7 @@ def _tell_provenance() -> None:
             "seed": model.config["seed"],
             "code_version": model.code_version,
         }
-        kind = {"type": "number" if len(model.shape) == 1 else "pixels"}
-        columns = [kind | column for column in model.columns]
-        _update(model.id, config=model.config, provenance=provenance, columns=columns)
+        _update(model.id, config=model.config, provenance=provenance)
 
 
 def _describe_components(components: sa.Table) -> None:

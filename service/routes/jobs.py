@@ -2,27 +2,24 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from api_schemas.common import Page
+from api_schemas.datasets import DatasetOptions
 from api_schemas.jobs import Job, JobCreate, JobEvent, JobRequest
 from api_schemas.training import PresetName
 from service import datasets, events, jobs, media, openapi, uploads
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
 from service.paging import After, Limit, newest_first
-from service.problems import responses
+from service.problems import responses, validated
 from service.tables import JobRow
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-
-Body = TypeVar("Body", bound=BaseModel)
 
 FORM_FIELDS = {
     "file": uploads.BINARY,
@@ -31,6 +28,7 @@ FORM_FIELDS = {
     "name": {"type": "string"},
     "seed": {"type": "integer", "minimum": 0},
     "config": {"type": "string", "description": "TrainingOptions as JSON"},
+    **uploads.OPTION_FIELDS,
 }
 FORM = {"type": "object", "required": ["file", "components"], "properties": FORM_FIELDS}
 
@@ -104,26 +102,29 @@ def list_events(
 
 
 def _create(parts: Parts, body: bytes) -> Job:
-    request = _validated(JobCreate, _json(body))
+    request = validated(JobCreate, _json(body))
     with parts.database.write() as session:
-        dataset = datasets.get(session, request.dataset)
+        dataset = datasets.hold(session, request.dataset)
         return jobs.view(jobs.create(session, dataset, request))
 
 
 def _create_from_file(parts: Parts, form: uploads.Form) -> Job:
     """Data set and job are stored together or, when either is refused, not at all."""
-    request = _request_of(form.fields)
+    of_file = {name for name in form.fields if name in DatasetOptions.model_fields}
+    options = validated(DatasetOptions, {name: form.fields[name] for name in of_file})
+    request = _request_of({k: v for k, v in form.fields.items() if k not in of_file})
     cap = parts.settings.max_points_bytes
-    with datasets.storing(parts.database, parts.storage, form.upload, request.name, cap) as stored:
+    with datasets.storing(
+        parts.database, parts.storage, form.upload, options, request.name, cap
+    ) as stored:
         session, dataset, _ = stored
         return jobs.view(jobs.create(session, dataset, request))
 
 
-def _request_of(fields: dict[str, str]) -> JobRequest:
-    given: dict[str, Any] = {name: value for name, value in fields.items() if value}
+def _request_of(given: dict[str, Any]) -> JobRequest:
     if "config" in given:
         given["config"] = _json(given["config"], "config")
-    return _validated(JobRequest, given)
+    return validated(JobRequest, given)
 
 
 def _json(text: str | bytes, *loc: str) -> Any:
@@ -132,11 +133,3 @@ def _json(text: str | bytes, *loc: str) -> Any:
     except (ValueError, RecursionError) as error:
         where = ".".join(("body", *loc))
         raise BadRequest("malformed_json", f"{where}: not valid JSON: {error}") from error
-
-
-def _validated(model: type[Body], given: Any) -> Body:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found) from error

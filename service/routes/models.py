@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import IO, Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from starlette.background import BackgroundTask
 
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
-from service import assignments, components, media, models, openapi, records, uploads
+from service import answers, assignments, components, media, models, openapi, uploads
 from service.archives import imports
 from service.dependencies import PartsDep
 from service.errors import InvalidInput
@@ -24,6 +24,8 @@ from service.tables import ModelRow
 
 router = APIRouter(prefix="/models", tags=["models"])
 
+FORM = {"type": "object", "required": ["file"], "properties": {"file": uploads.BINARY}}
+WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
 SAMPLES, SAMPLED_VALUES = 8, 1 << 18  # that the page of a component shows, and at most
 
 Number = Annotated[
@@ -51,7 +53,7 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
         200: {"model": Model, "description": "The same archive was imported before"},
         **responses(400, 413, 422, 503),
     },
-    openapi_extra=openapi.body({uploads.MULTIPART: uploads.FORM, media.ZIP: uploads.BINARY}),
+    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: uploads.BINARY}),
 )
 def import_model(
     parts: PartsDep,
@@ -115,9 +117,7 @@ def export_model(parts: PartsDep, ref: str) -> FileResponse:
     "/{ref}/assignments",
     response_model=Page[AssignedRow],
     responses={
-        200: {
-            "content": {media_type: {"schema": uploads.BINARY} for media_type in records.FORMATS}
-        },
+        200: {"content": {media_type: {"schema": uploads.BINARY} for media_type in WHOLE}},
         **responses(404, 406, 422, 503),
     },
 )
@@ -131,20 +131,25 @@ def list_assignments(
 ) -> Page[AssignedRow] | Response:
     """The components of the training points, all or those of one component.
 
-    As JSON a page; as NPY (a structured array), CSV or Parquet the whole, in records of `row`,
-    `component` and `confidence`.
+    As JSON a page; as NPY (a structured array), CSV, Parquet or Arrow stream the whole, in records
+    of `row`, `component` and `confidence`.
     """
-    media_type = media.choose(accept, [media.JSON, *records.FORMATS])
+    media_type = media.choose(accept, [media.JSON, *WHOLE])
     with parts.database.read() as session:
         model = models.get(session, ref)
         if component is not None:
             models.check_component(model, component)
         if media_type == media.JSON:
             return assignments.page(session, model, component, after, limit)
-        chunks = assignments.stream(session, parts.database, model, component)
-    count = sum(model.sizes) if component is None else model.sizes[component]
-    body = records.encoded(media_type, assignments.ASSIGNED, count, chunks)
-    return StreamingResponse(body, media_type=media_type)
+        pieces = assignments.pieces(session, model, component)
+
+        def write(file: IO[bytes]) -> None:
+            if media_type == media.NPY:
+                answers.write_npy(file, pieces)
+            else:
+                answers.write_table(file, media_type, map(assignments.as_table, pieces))
+
+        return answers.answer(parts.storage, media_type, {}, write)
 
 
 @router.get("/{ref}/components", responses=responses(404, 422, 503))

@@ -54,8 +54,8 @@ def pickled() -> bytes:
     [
         (b"", 422, "invalid_file", "the file is empty"),
         (b"x,y\n1,2\n3,oops\n", 422, "invalid_file", "line 3, column 'y': 'oops' is not a number"),
-        (b"x,y\n1,nan\n", 422, "invalid_file", "row 0, column 'y': nan"),
-        (b"x,y\n1,inf\n", 422, "invalid_file", "row 0, column 'y': inf"),
+        (b"x,y\n1,nan\n", 422, "invalid_file", "line 2, column 'y': the value is missing"),
+        (b"x,y\n1,inf\n", 422, "invalid_file", "line 2, column 'y': inf"),
         (pickled(), 422, "invalid_file", "pickled Python objects"),
         (pickle.dumps([[1.0]]), 415, "unsupported_format", "pickle"),
         (npy(np.zeros((9, 9)))[:-8], 422, "invalid_file", "it is shorter than its header says"),

@@ -1,14 +1,9 @@
 """The components of the training points: stored with confidence, paged, filtered, whole."""
 
-import io
-
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import pytest
 
-from service import assignments, media, models, records
+from service import assignments, models
 from service.database import Database
 from tests.points import three_blobs
 from tests.service.fits import fit_blobs, publish
@@ -25,17 +20,15 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assignments, "CHUNK_ROWS", 64)
 
 
-def whole(database: Database, media_type: str, component: int | None = None) -> bytes:
+def whole(database: Database, component: int | None = None) -> assignments.Assigned:
     with database.read() as session:
         model = models.get(session, "default")
-        chunks = assignments.stream(session, database, model, component)
-    count = sum(model.sizes) if component is None else model.sizes[component]
-    return b"".join(records.encoded(media_type, assignments.ASSIGNED, count, chunks))
+        return np.concatenate(list(assignments.pieces(session, model, component)))
 
 
 def test_components_and_their_posterior_are_stored(database: Database, fit: Fit) -> None:
     publish(database, fit)
-    stored = np.load(io.BytesIO(whole(database, media.NPY)))
+    stored = whole(database)
     posterior = fit.mixture.posterior(three_blobs()[0])
     np.testing.assert_array_equal(stored["row"], np.arange(300))
     np.testing.assert_array_equal(stored["component"], fit.partition)
@@ -43,17 +36,11 @@ def test_components_and_their_posterior_are_stored(database: Database, fit: Fit)
     np.testing.assert_allclose(stored["confidence"], own, atol=1e-5)
 
 
-def test_every_format_says_the_same(database: Database, fit: Fit) -> None:
-    publish(database, fit)
-    for component in (None, 2):
-        expected = np.load(io.BytesIO(whole(database, media.NPY, component)))
-        assert component is None or set(expected["component"]) == {component}
-        csv = pa.csv.read_csv(io.BytesIO(whole(database, media.CSV, component)))
-        parquet = pa.parquet.read_table(io.BytesIO(whole(database, media.PARQUET, component)))
-        for table in (csv, parquet):
-            assert table.column_names == ["row", "component", "confidence"]
-            for name in table.column_names:
-                np.testing.assert_allclose(table[name].to_numpy(), expected[name], rtol=1e-6)
+def test_a_component_alone_and_one_without_points(database: Database, fit: Fit) -> None:
+    partition = np.where(fit.partition == 2, 1, fit.partition)
+    publish(database, fit._replace(partition=partition))
+    np.testing.assert_array_equal(whole(database, 1), whole(database)[partition == 1])
+    assert len(whole(database, 2)) == 0
 
 
 @pytest.mark.parametrize("component", [None, 1])

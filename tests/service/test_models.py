@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from service import aliases, assignments, events, jobs, models
+from service import aliases, events, jobs, models
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.inference import ModelCache
@@ -108,7 +108,6 @@ def test_a_deleted_model_takes_its_parts_along(database: Database, fit: Fit) -> 
     cache = ModelCache(database, 1 << 30)
     with database.read() as session:
         model = models.get(session, model_id)
-        chunks = assignments.stream(session, database, model, None)
     cache.get(model)
     with pytest.raises(Conflict, match="'default' stands for"), database.write() as session:
         models.remove(session, model_id)
@@ -124,5 +123,3 @@ def test_a_deleted_model_takes_its_parts_along(database: Database, fit: Fit) -> 
             models.get(session, model_id)
     with pytest.raises(NotFound):  # which was on its way to be loaded
         ModelCache(database, 1 << 30).get(model)
-    with pytest.raises(NotFound):
-        next(chunks)
