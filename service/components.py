@@ -1,6 +1,7 @@
 """What a model's components look like."""
 
 from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from api_schemas.models import Component, ComponentDetail, NamedFeature
 from service import datasets
 from service.paging import page_of
 from service.storage import Storage
+from service.summaries import TYPICAL
 from service.tables import ComponentRow, DatasetRow, ModelRow
+
+SHOWN_VALUES = 1 << 18  # of points, at most: of large images only the first are shown
 
 
 def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
@@ -34,9 +38,14 @@ def detail(
     return ComponentDetail(
         **_basics(model, component),
         features=sorted(features, key=lambda feature: -abs(feature.shift)),
-        typical=_members(session, storage, model, row.typical),
+        typical=_members(session, storage, model, row.typical[: shown(model, TYPICAL)]),
         samples=datasets.values_of(model.columns, samples),
     )
+
+
+def shown(model: ModelRow, points: int) -> int:
+    """How many of so many points are shown."""
+    return max(1, min(points, SHOWN_VALUES // prod(model.shape)))
 
 
 def _basics(model: ModelRow, component: int) -> dict[str, Any]:
@@ -66,5 +75,5 @@ def _members(
     if dataset is None or not rows:
         return []
     points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
-    shown = zip(rows, datasets.values_of(model.columns, points), strict=True)
-    return [PointRow(row=row, values=values) for row, values in shown]
+    members = zip(rows, datasets.values_of(model.columns, points), strict=True)
+    return [PointRow(row=row, values=values) for row, values in members]

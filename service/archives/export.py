@@ -52,9 +52,11 @@ class Exporter:
 
 
 def trace(weights: Path, folder: Path) -> None:
-    """Write a model's ONNX graphs into a folder."""
+    """Write a model's ONNX graphs into a folder. Raises RuntimeError."""
     command = [sys.executable, "-m", "service.archives.onnx", str(weights), str(folder)]
-    subprocess.run(command, check=True, timeout=TRACING_SECONDS)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=TRACING_SECONDS)
+    if ran.returncode:
+        raise RuntimeError(f"the model can't be traced: {ran.stderr}")
 
 
 def _write_weights(session: Session, model: ModelRow, path: Path) -> None:

@@ -4,6 +4,7 @@
 process of its own, as tracing is neither small nor safe beside other threads.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from service.archives.load import Model, load, stream
+from service.processes import die_with_parent
 
 ASSIGN, SAMPLER = "assign.onnx", "sampler.onnx"
 TRACED = 5  # points
@@ -90,6 +92,7 @@ def _write(
 
 def main() -> None:
     """Of the model in the first argument, into the folder that is the second."""
+    die_with_parent(os.getppid())
     path, folder = sys.argv[1:]
     torch.set_num_threads(1)
     write(load(path), Path(folder))

@@ -1,7 +1,7 @@
 """/models"""
 
 from collections.abc import AsyncIterator
-from math import prod
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Annotated
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/models", tags=["models"])
 
 FORM = {"type": "object", "required": ["file"], "properties": {"file": uploads.BINARY}}
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
-SAMPLES, SAMPLED_VALUES = 8, 1 << 18  # that the page of a component shows, and at most
+SAMPLES = 8  # that a component shows
 
 Number = Annotated[
     int, Query(alias="after", ge=-1, lt=2**62, description="last_id of the page before")
@@ -106,11 +106,11 @@ def export_model(parts: PartsDep, ref: str) -> FileResponse:
     Weights as safetensors, all else as JSON, a loader that needs torch and safetensors alone, and
     ONNX graphs of assigning and sampling, which take some seconds to trace.
     """
-    folder = TemporaryDirectory(prefix="kvae-export-")
-    path = parts.exporter.write(ref, Path(folder.name))
-    return FileResponse(
-        path, media_type=media.ZIP, filename=path.name, background=BackgroundTask(folder.cleanup)
-    )
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="kvae-export-"))
+        path = parts.exporter.write(ref, Path(folder))
+        forget = BackgroundTask(stack.pop_all().close)
+    return FileResponse(path, media_type=media.ZIP, filename=path.name, background=forget)
 
 
 @router.get(
@@ -168,6 +168,6 @@ def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
         model = models.get(session, ref)
         models.check_component(model, component, "path", "component")
         mixture = parts.inference.cache.get(model)
-        n = max(1, min(SAMPLES, SAMPLED_VALUES // prod(model.shape)))
+        n = components.shown(model, SAMPLES)
         drawn = parts.inference.run(lambda: mixture.sample(n, component))
         return components.detail(session, parts.storage, model, component, drawn.points)

@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from tests.e2e.conftest import Client, from_npy
+from tests.e2e.conftest import MAX_BODY, Client, from_npy
 from tests.e2e.test_bad_input import check
 from tests.points import three_blobs
 
@@ -99,6 +99,7 @@ BAD: list[tuple[str, str, dict[str, Any], int, str, str]] = [
     ("GET", "/models/default/components/x", {}, 422, "invalid_input", "path.component"),
     ("GET", "/models/mdl_x/export", {}, 404, "model_not_found", "'mdl_x'"),
     ("POST", "/models", {"content": b"", "headers": ZIP}, 422, "invalid_archive", "not a ZIP"),
+    ("POST", "/models", {"content": bytes(MAX_BODY + 1)}, 413, "body_too_large", "larger than"),
     ("POST", "/models", {"files": {"data": b"x"}}, 400, "file_missing", "'file'"),
     (
         "POST",
