@@ -10,7 +10,9 @@ from api_schemas.datasets import Column
 from api_schemas.models import Feature, Provenance
 from api_schemas.training import MAX_COMPONENTS, TrainingConfig
 
-WEIGHTS, MANIFEST = "model.safetensors", "model.json"
+WEIGHTS, MANIFEST, README = "model.safetensors", "model.json", "README.md"
+LOADER, ASSIGN, SAMPLER = "load.py", "assign.onnx", "sampler.onnx"
+MEMBERS = {WEIGHTS, MANIFEST, README, LOADER, ASSIGN, SAMPLER}
 
 ALPHA_TOLERANCE = 1e-6
 

@@ -11,13 +11,13 @@ from string import Template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api_schemas.archives import MANIFEST, WEIGHTS, ArchivedFile, Manifest
+from api_schemas.archives import LOADER, MANIFEST, README, WEIGHTS, ArchivedFile, Manifest
 from service import models
 from service.archives import load
 from service.database import Database
 from service.tables import ComponentRow, ModelRow, WeightChunkRow
 
-README, LOADER, ARCHIVE = "README.md", "load.py", "model.zip"
+ARCHIVE = "model.zip"
 MAX_ONNX_BYTES = 1 << 30  # of weights; a graph's file holds no more than 2 GiB
 TRACING_SECONDS = 600
 

@@ -12,10 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api_schemas.archives import MANIFEST, WEIGHTS, Manifest
+from api_schemas.archives import MANIFEST, MEMBERS, WEIGHTS, Manifest
 from service import models
-from service.archives.export import LOADER, README
-from service.archives.onnx import ASSIGN, SAMPLER
 from service.archives.weights import check_weights
 from service.encoding import Encoding
 from service.errors import InvalidInput, TooLarge
@@ -24,7 +22,6 @@ from service.tables import ModelRow
 from trainer.errors import DamagedState
 from trainer.points import check_shape
 
-MEMBERS = {MANIFEST, WEIGHTS, README, LOADER, ASSIGN, SAMPLER}
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_DIRECTORY_BYTES = 1 << 16

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from api_schemas.archives import ASSIGN, SAMPLER
 from service.archives.load import Model, load, stream
 from service.processes import die_with_parent
 
-ASSIGN, SAMPLER = "assign.onnx", "sampler.onnx"
 TRACED = 5  # points
 
 

@@ -5,16 +5,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from service.archives import load, onnx
+from api_schemas.archives import ASSIGN, SAMPLER
+from service.archives import load
 from tests.points import Points
 from trainer import Mixture
 
 
 def check_onnx(folder: Path, mixture: Mixture, model: load.Model, points: Points) -> None:
     """Assigns the points, and makes the same samples of the same noise."""
-    assign, sampler = (
-        onnxruntime.InferenceSession(folder / name) for name in (onnx.ASSIGN, onnx.SAMPLER)
-    )
+    assign, sampler = (onnxruntime.InferenceSession(folder / name) for name in (ASSIGN, SAMPLER))
     components, posterior = assign.run(None, {"points": points.astype(np.float64)})
     np.testing.assert_array_equal(components, mixture.assign(points))
     np.testing.assert_allclose(posterior, mixture.posterior(points), atol=1e-5)
