@@ -120,7 +120,7 @@ def _tell_provenance() -> None:
             "job": model.job,
             "dataset": model.dataset_id,
             "dataset_sha256": model.sha256,
-            "seed": model.config["seed"],
+            "seed": model.config.get("seed", 0),
             "code_version": model.code_version,
         }
         _update(model.id, config=model.config, provenance=provenance)

@@ -36,6 +36,8 @@ def check_weights(data: bytes, point_shape: list[int], alpha: list[float]) -> No
     _require(
         architecture.shape == inner_shape(tuple(point_shape)), "its networks take other points"
     )
+    no_density = (architecture.generator, architecture.estimator) == ("gan", "generators")
+    _require(not no_density, "a GAN has no density of its own")
     _require(np.array_equal(tensors["alpha"].numpy(), alpha), "its alpha is another")
     _require(bool((tensors["scaling.scale"] > 0).all()), "its scaling is not positive")
     for name, tensor in tensors.items():
