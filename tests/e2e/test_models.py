@@ -63,7 +63,7 @@ def test_an_alias_s_life(client: Client, model: str) -> None:
 
 
 def test_an_archive_goes_out_and_comes_in(client: Client, model: str) -> None:
-    archive = client.http.get(f"/models/{model}/export")
+    archive = client.http.get(f"/models/{model}/export", timeout=300)  # it traces graphs
     assert archive.headers["content-disposition"] == 'attachment; filename="model.zip"'
     new = client.http.post("/models", content=archive.content, headers=ZIP)
     again = client.http.post("/models", files={"file": ("model.zip", archive.content)})
