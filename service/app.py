@@ -10,12 +10,13 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from service import media, openapi, problems
+from service.archives.export import Exporter
 from service.database import Database
 from service.dependencies import Parts, refuse_unknown_query
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
-from service.routes import datasets, health, inference, jobs, models
+from service.routes import aliases, datasets, health, inference, jobs, models
 from service.settings import Settings
 from service.storage import Storage
 from service.sweeper import sweep_until
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         parts.database.close()
 
     app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
-    for module in (datasets, jobs, models, inference, health):
+    for module in (datasets, jobs, models, aliases, inference, health):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)
     openapi.install(app)
@@ -56,8 +57,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
     """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
     caps = [settings.max_body_bytes]
-    if path == "/assign":
-        caps.append(settings.max_assign_bytes)
     if media_type == media.JSON:
         caps.append(settings.max_json_bytes)
     return min(caps)
@@ -74,4 +73,5 @@ def open_parts(settings: Settings) -> Parts:
         storage=storage,
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
+        exporter=Exporter(database),
     )

@@ -116,13 +116,19 @@ def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray
 
 def rows_page(row: DatasetRow, points: NDArray[Any], after: int) -> Page[PointRow]:
     """Points that follow row ``after`` as a page of rows in the data's own units."""
-    if len(row.shape) == 1:
-        encoding = Encoding([Column.model_validate(column) for column in row.columns])
-        values = encoding.decode(points).to_pylist()
-    else:
-        values = points.tolist()
+    values = values_of(row.columns, points)
     found = [PointRow(row=after + 1 + at, values=value) for at, value in enumerate(values)]
     return page_of(found, after + 1 + len(found) < row.rows, lambda item: item.row)
+
+
+def values_of(columns: list[dict[str, Any]], points: NDArray[Any]) -> list[Any]:
+    """Points (n, ...) in the data's own units: by column, of images nested lists."""
+    if points.ndim > 2:
+        images: list[Any] = points.tolist()
+        return images
+    encoding = Encoding([Column.model_validate(column) for column in columns])
+    rows: list[Any] = encoding.decode(points).to_pylist()
+    return rows
 
 
 def _identity(upload: Upload, options: DatasetOptions) -> str:

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
+from service.archives.export import Exporter
 from service.database import Database
 from service.errors import InvalidInput
 from service.inference import Inference
@@ -24,6 +25,7 @@ class Parts:
     storage: Storage
     queue: JobQueue
     inference: Inference
+    exporter: Exporter
 
 
 def parts_of(request: Request) -> Parts:

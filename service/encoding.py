@@ -1,5 +1,6 @@
 """From a table's own columns to points and back: missing values, categories, whole numbers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -49,9 +50,17 @@ class Encoding:
         self.check(values, first_row)
         return self.expand(values, first_row)
 
+    def check_names(self, given: Sequence[str]) -> None:
+        """Raise InvalidPoints unless each column is among the given ones, once."""
+        times = Counter(given)
+        for name in self.names:
+            if times[name] != 1:
+                fault = f"occurs {times[name]} times" if times[name] else "is missing"
+                raise InvalidPoints(f"column {name!r} {fault}; there are {some(given)}")
+
     def values(self, table: pa.Table | pa.RecordBatch, first_row: int = 0) -> Values:
         """(n, columns) of a table that may hold its values as text. Raises as ``encode`` does."""
-        self._check_names(table.schema.names)
+        self.check_names(table.schema.names)
         values = np.empty((table.num_rows, len(self.columns)))
         for at, column in enumerate(self.columns):
             array = _plain(table.column(column.name))
@@ -99,12 +108,6 @@ class Encoding:
     @property
     def _categorical(self) -> bool:
         return any(column.categories for column in self.columns)
-
-    def _check_names(self, given: list[str]) -> None:
-        for name in self.names:
-            if (times := given.count(name)) != 1:
-                fault = f"occurs {times} times" if times else "is missing"
-                raise InvalidPoints(f"column {name!r} {fault}; there are {some(given)}")
 
 
 def some(names: Sequence[str]) -> str:

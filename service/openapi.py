@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's own, and the bodies that routes read by themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,9 +10,12 @@ from pydantic.json_schema import models_json_schema
 from api_schemas.common import Problem
 from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
+from service import media
 
 SCHEMAS = (AssignRequest, JobCreate, Problem)  # which FastAPI does not find by itself
 REF = "#/components/schemas/{model}"
+TEXT = {"type": "string"}
+BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
 def body(schemas: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
@@ -22,6 +25,18 @@ def body(schemas: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
             "required": True,
             "content": {media_type: {"schema": schema} for media_type, schema in schemas.items()},
         }
+    }
+
+
+def answers(media_types: Iterable[str], *headers: str) -> dict[str, Any]:
+    """The answer of a route in other types beside its JSON model, and headers that go with it."""
+    schemas = {
+        media_type: TEXT if media_type == media.CSV else BINARY for media_type in media_types
+    }
+    schemas.pop(media.JSON)
+    return {
+        "content": {media_type: {"schema": schema} for media_type, schema in schemas.items()},
+        "headers": {name: {"schema": TEXT} for name in headers},
     }
 
 

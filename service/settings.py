@@ -16,8 +16,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///kvae.db"
     broker_url: str = "redis://127.0.0.1:6379/0"
     storage_path: Path = Field(Path("blobs"), description="folder of data sets and checkpoints")
-    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload")
-    max_assign_bytes: int = Field(256 << 20, gt=0, description="largest batch of points to assign")
+    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload or batch")
     max_points_bytes: int = Field(16 << 30, gt=0, description="largest data set, once unpacked")
     max_json_bytes: int = Field(32 << 20, gt=0, description="largest JSON body")
     model_cache_bytes: int = Field(

@@ -128,24 +128,29 @@ class EventRow(Base):
 
 
 class ModelRow(Base):
-    """The immutable result of a succeeded job; weights and assignments are in their own tables."""
+    """The immutable result of a succeeded job, or of an import, which has no job.
+
+    It tells all that there is to tell of where it came from: job and data set may go.
+    """
 
     __tablename__ = "models"
-    __table_args__ = (UniqueConstraint("job_id"),)
+    __table_args__ = (UniqueConstraint("job_id"), UniqueConstraint("archive_sha256"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     name: Mapped[str] = mapped_column(String(200))
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    archive_sha256: Mapped[str | None] = mapped_column(Sha256)  # of what was imported
     weights_bytes: Mapped[int] = mapped_column(BigInteger)
     shape: Mapped[list[int]] = mapped_column(JSON)
     columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     alpha: Mapped[list[float]] = mapped_column(JSON)
     sizes: Mapped[list[int]] = mapped_column(JSON)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
-    code_version: Mapped[str] = mapped_column(String(40))
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSON)
 
-    job: Mapped[JobRow] = relationship(back_populates="model")
+    job: Mapped[JobRow | None] = relationship(back_populates="model")
     aliases: Mapped[list["AliasRow"]] = relationship(order_by="AliasRow.name")
 
 
@@ -161,8 +166,25 @@ class WeightChunkRow(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ComponentRow(Base):
+    """What is worth knowing of a component's training points."""
+
+    __tablename__ = "components"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    typical: Mapped[list[int]] = mapped_column(JSON)
+    features: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
 class AssignmentChunkRow(Base):
-    """Components of a run of training points, two bytes each (little-endian uint16)."""
+    """Components of a run of training points and their confidence, two bytes each a point.
+
+    Both are little-endian uint16; a confidence counts 65,535ths. Models of before it was kept
+    have none.
+    """
 
     __tablename__ = "assignments"
 
@@ -171,13 +193,28 @@ class AssignmentChunkRow(Base):
     )
     first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     components: Mapped[bytes] = mapped_column(LargeBinary)
+    confidences: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class AssignedChunkRow(Base):
+    """Which chunks of assignments have points of a component: what finds a rare one's."""
+
+    __tablename__ = "assigned_chunks"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    component: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
 class AliasRow(Base):
-    """A movable name for a model."""
+    """A movable name for a model; one that is not ``pinned`` moves to each new model."""
 
     __tablename__ = "aliases"
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id"), index=True)
+    pinned: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)

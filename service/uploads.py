@@ -18,6 +18,9 @@ from service.storage import Storage
 MULTIPART = "multipart/form-data"
 COPY_BYTES = 1 << 20
 MAX_FIELDS, MAX_FIELD_BYTES = 1000, 1 << 16
+HELD_BYTES = 16 << 20  # of points to assign; what is larger goes through the disk
+
+Body = bytes | Path
 
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 OPTION_FIELDS = DatasetOptions.model_json_schema()["properties"]
@@ -69,6 +72,36 @@ def _fields(form: FormData) -> dict[str, str | list[str]]:
         if given:
             fields[name] = given if name in LIST_FIELDS else given[-1]
     return fields
+
+
+async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body]:
+    """The raw body, in a file that lasts as long as the request; JSON and small NPY in memory.
+
+    Raises TooLarge from the body limit.
+    """
+    media_type = media.base_type(request.headers.get("content-type"))
+    if media_type == media.JSON:
+        yield await request.body()
+        return
+    stream = request.stream()
+    parts: list[bytes] = []
+    if media_type == media.NPY:
+        held = 0
+        async for part in stream:
+            parts.append(part)
+            held += len(part)
+            if held > HELD_BYTES:
+                break
+        else:
+            yield b"".join(parts)
+            return
+    with storage.scratch() as path:
+        with path.open("wb") as file:
+            await run_in_threadpool(file.writelines, parts)
+            parts.clear()
+            async for part in stream:
+                await run_in_threadpool(file.write, part)
+        yield path
 
 
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:

@@ -213,4 +213,5 @@ def _finished(state: TrainingState, points: Points) -> Fit:
     counted = mixture_weights(state.partition, k).cpu().numpy()
     partition = Mixture.of(state, counted).assign(points)
     sizes = np.bincount(partition, minlength=k)
-    return Fit(Mixture.of(state, sizes / len(partition)), partition)
+    mixture = Mixture.of(state, sizes / len(partition))
+    return Fit(mixture.with_reference(points, state.config.seed), partition)

@@ -20,23 +20,28 @@ BATCH_VALUES = 1 << 20
 
 def open_parquet(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column that can't be used."""
-    with _damaged("Parquet"):
-        with parquet.ParquetFile(path, memory_map=True) as file:
-            table = Table(file.schema_arrow, partial(_parquet_batches, path))
-        return _source(table, options)
+    return table_source(parquet_table(path), options)
 
 
 def open_ipc(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column that can't be used."""
-    with _damaged("Arrow"):
-        with pa.memory_map(str(path)) as file:
-            table = Table(_reader(file).schema, partial(_ipc_batches, path))
-        return _source(table, options)
+    return table_source(ipc_table(path), options)
 
 
-def _source(table: Table, options: DatasetOptions) -> Source:
-    check_columns(table.schema.names)
-    return table_source(table, options)
+def parquet_table(path: Path) -> Table:
+    """Raises InvalidInput."""
+    with _damaged("Parquet"), parquet.ParquetFile(path, memory_map=True) as file:
+        schema = file.schema_arrow
+        check_columns(schema.names)
+    return Table(schema, partial(_parquet_batches, path))
+
+
+def ipc_table(path: Path) -> Table:
+    """Raises InvalidInput."""
+    with _damaged("Arrow"), pa.memory_map(str(path)) as file:
+        schema = _reader(file).schema
+        check_columns(schema.names)
+    return Table(schema, partial(_ipc_batches, path))
 
 
 def _parquet_batches(path: Path, names: list[str]) -> Batches:

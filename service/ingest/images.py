@@ -73,7 +73,11 @@ def _decode(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     name = repr(member.filename)
     if member.file_size > MAX_IMAGE_BYTES:
         raise bad_file(f"image {name} is larger than {MAX_IMAGE_BYTES:,} bytes")
-    data = b"".join(parts(archive, member))
+    return decode(b"".join(parts(archive, member)), f"image {name}")
+
+
+def decode(data: bytes, name: str) -> NDArray[Any]:
+    """A PNG or JPEG as (H, W) when grey, else (3, H, W), of uint8. Raises InvalidInput."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
             if image.width * image.height * len(image.getbands()) > MAX_DIMENSIONS:
@@ -83,5 +87,5 @@ def _decode(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
             array = np.asarray(image.convert(MODES[image.mode]))
     except UNDECODABLE as error:
         msg = "it is neither PNG nor JPEG" if "cannot identify" in str(error) else first_line(error)
-        raise bad_file(f"image {name} can't be read: {msg}") from error
+        raise bad_file(f"{name} can't be read: {msg}") from error
     return array if array.ndim == 2 else array.transpose(2, 0, 1)

@@ -52,9 +52,9 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     found = find_format(upload)
     if options.array is not None and found != "npz":
         raise InvalidInput.at("array", msg=f"only NPZ files have named arrays; this one is {found}")
-    with _explained():
+    with explained():
         source = OPENERS[found](upload, options, max_bytes)
-    with _explained(source.place):
+    with explained(source.place):
         columns = with_fills(source, options.missing)
         statistics = Statistics(len(columns))
         if source.is_table:
@@ -121,7 +121,7 @@ def _images(source: Source, statistics: Statistics) -> Pieces:
 
 
 @contextmanager
-def _explained(place: Callable[[int], str] = str) -> Iterator[None]:
+def explained(place: Callable[[int], str] = str) -> Iterator[None]:
     """What is wrong with the points is wrong with the file."""
     try:
         yield

@@ -12,6 +12,7 @@ from service import events, jobs, models
 from service.database import Database
 from service.settings import Settings
 from service.storage import Storage
+from service.summaries import summarise
 from service.worker.heartbeat import CancelRequested, Heartbeat
 from trainer import (
     DamagedState,
@@ -69,8 +70,9 @@ class JobRunner:
                 on_step=heartbeat.step,
                 on_iteration=recorder.record,
             )
+            summary = summarise(fit.mixture, points, fit.partition)
             with self.database.write() as session:
-                models.publish(session, claim, fit.mixture, fit.partition)
+                models.publish(session, claim, fit.mixture, summary)
         recorder.forget_checkpoint()
 
     def _checkpoint(self, claim: jobs.Claim, device: torch.device) -> TrainingState | None:
