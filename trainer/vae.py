@@ -125,13 +125,13 @@ class VAEStack(SteppedGenerators):
         return self._render(self.prior.sample(n, draws), draws, noise)
 
     @torch.no_grad()
-    def resample(self, batch: Tensor, draws: Draws) -> Tensor:
+    def resample(self, batch: Tensor, draws: Draws, noise: bool = True) -> Tensor:
         """With a latent density to be fitted, z comes from its target: the encoded points."""
         if not self.architecture.latent_gaussians:
-            return super().resample(batch, draws)
+            return super().resample(batch, draws, noise)
         mean, log_var = self._encode(batch)
         z = mean + draws.normal(*mean.shape[1:]) * (0.5 * log_var).exp()
-        return self._render(z, draws, self.architecture.sample_noise)
+        return self._render(z, draws, noise)
 
     @torch.no_grad()
     def fit_latent(self, x: ScaledPoints, partition: Tensor, seed: int) -> None:
