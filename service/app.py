@@ -11,11 +11,13 @@ from fastapi import Depends, FastAPI
 
 from service import media, openapi, problems
 from service.database import Database
+from service.deliveries import delivering
 from service.dependencies import Parts, refuse_unknown_query
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
-from service.routes import datasets, health, inference, jobs, models
+from service.routes import datasets, health, inference, job_history, jobs, models
 from service.settings import Settings
 from service.storage import Storage
 from service.sweeper import sweep_until
@@ -37,14 +39,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, parts.database, parts.queue)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
-        yield
+        async with delivering(settings, parts.database):
+            yield
         stop.set()
         sweeper.join()
         parts.inference.close()
         parts.database.close()
 
     app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
-    for module in (datasets, jobs, models, inference, health):
+    for module in (datasets, jobs, job_history, models, inference, health):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)
     openapi.install(app)
@@ -74,4 +77,5 @@ def open_parts(settings: Settings) -> Parts:
         storage=storage,
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
+        streams=EventStreams(database),
     )

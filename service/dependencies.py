@@ -8,6 +8,7 @@ from fastapi.dependencies.models import Dependant
 
 from service.database import Database
 from service.errors import InvalidInput
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.queue import JobQueue
 from service.settings import Settings
@@ -23,6 +24,7 @@ class Parts:
     storage: Storage
     queue: JobQueue
     inference: Inference
+    streams: EventStreams
 
 
 def parts_of(request: Request) -> Parts:

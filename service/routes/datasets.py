@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from api_schemas.common import Name, Page
 from api_schemas.datasets import Dataset
-from service import datasets, uploads
-from service.dependencies import PartsDep
+from service import datasets, idempotency, uploads
+from service.dependencies import Parts, PartsDep
+from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
 from service.problems import responses
 from service.tables import DatasetRow
@@ -25,29 +26,27 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
 @router.post(
     "",
     status_code=201,
+    response_model=Dataset,
     responses={
         200: {"model": Dataset, "description": "The same bytes were uploaded before"},
-        **responses(400, 413, 415, 422, 503),
+        **responses(400, 409, 413, 415, 422, 503),
     },
     openapi_extra=uploads.FILE_BODY,
 )
 def upload_dataset(
     parts: PartsDep,
+    request: Request,
     form: Annotated[uploads.Form, Depends(received_file)],
-    response: Response,
     name: Annotated[Name | None, Query()] = None,
-) -> Dataset:
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Upload points as CSV, NPY or Parquet, as the raw body or as `file` of a form.
 
     The same bytes again give the same data set, under its first name.
     """
     name = name or form.fields.get("name")
-    cap = parts.settings.max_points_bytes
-    with datasets.storing(parts.database, parts.storage, form.upload, name, cap) as stored:
-        _, row, is_new = stored
-    response.status_code = 201 if is_new else 200
-    response.headers["Location"] = f"/datasets/{row.id}"
-    return datasets.view(row)
+    with idempotency.attempt(parts.database, request, idempotency_key, form) as attempt:
+        return attempt.earlier or _store(parts, form.upload, name, attempt)
 
 
 @router.get("", responses=responses(422, 503))
@@ -62,3 +61,13 @@ def get_dataset(parts: PartsDep, dataset_id: str) -> Dataset:
     """One data set: its shape, columns and warnings."""
     with parts.database.read() as session:
         return datasets.view(datasets.get(session, dataset_id))
+
+
+def _store(
+    parts: Parts, upload: datasets.Upload, name: str | None, attempt: idempotency.Attempt
+) -> Response:
+    cap = parts.settings.max_points_bytes
+    with datasets.storing(parts.database, parts.storage, upload, name, cap) as stored:
+        session, row, is_new = stored
+        status = 201 if is_new else 200
+        return attempt.answer(session, status, datasets.view(row), f"/datasets/{row.id}")

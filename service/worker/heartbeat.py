@@ -32,17 +32,16 @@ class Heartbeat:
         self._claim = claim
         self._lease_seconds = lease_seconds
         self._pause = min(MAX_PAUSE, lease_seconds / BEATS_A_LEASE)
-        self._started = time.monotonic()
-        self._first_fraction: float | None = None
-        self._fraction = 0.0
+        self._began: tuple[float, float] | None = None  # when, and at which fraction
+        self._fraction: float | None = None
         self._stop_with: Exception | None = None
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def step(self, fraction: float) -> None:
         """Note the share of the run that is done; raise if the run is to stop."""
-        if self._first_fraction is None:
-            self._first_fraction = fraction
+        if self._began is None:
+            self._began = time.monotonic(), fraction
         self._fraction = fraction
         if self._stop_with:
             raise self._stop_with
@@ -73,8 +72,12 @@ class Heartbeat:
                     self._stop_with = jobs.LeaseLost(self._claim.job_id)
 
     def _eta(self) -> float | None:
-        """Seconds to go at the pace of this attempt, None before there is a pace."""
-        done = self._fraction - (self._first_fraction or 0.0)
-        if done <= 0:
+        """Seconds to go at the pace of this attempt, None before there is a pace.
+
+        What was done before a resume, and getting ready for the first step, don't count.
+        """
+        if self._began is None or self._fraction is None:
             return None
-        return (time.monotonic() - self._started) * (1 - self._fraction) / done
+        began, first = self._began
+        done = self._fraction - first
+        return (time.monotonic() - began) * (1 - self._fraction) / done if done > 0 else None

@@ -29,7 +29,7 @@ def claimed(database: Database) -> jobs.Claim:
 def publish(database: Database, fit: Fit) -> str:
     claim = claimed(database)
     with database.write() as session:
-        jobs.record_iteration(session, claim, 1, "a" * 64, {"changed": 0.5, "seconds": 1.0})
+        jobs.record_iteration(session, claim, 1, {"changed": 0.5, "seconds": 1.0})
         return models.publish(session, claim, fit.mixture, fit.partition)
 
 

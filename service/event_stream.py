@@ -1,0 +1,68 @@
+"""A job's log as it grows, as server-sent events; from the database, which all processes share."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from fastapi.sse import format_sse_event
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_schemas.jobs import JobEvent
+from service import events, jobs
+from service.database import Database
+from service.transitions import ENDED
+
+MEDIA_TYPE = "text/event-stream"
+POLL_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15.0  # proxies cut what is silent for longer, often after 30
+RETRY_MILLISECONDS = 2000  # after which a client whose stream was cut should come back
+BATCH = 100
+READERS = 4
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EventStreams:
+    """The streams of one API process. Between looks they hold no thread and no connection; their
+    looks have threads of their own, so that any number of streams leaves all others to requests.
+    """
+
+    database: Database
+    readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(READERS))
+
+    async def follow(self, job_id: str, after: int) -> AsyncIterator[bytes]:
+        """The events that follow number ``after``, until the job has ended and all are told."""
+        yield format_sse_event(retry=RETRY_MILLISECONDS)
+        told = anyio.current_time()
+        while True:
+            try:
+                found, is_all = await self.look(job_id, after)
+            except SQLAlchemyError as error:  # the client comes back with Last-Event-ID
+                log.warning("stream of job %s cut: %s", job_id, error)
+                return
+            for event in found:
+                yield format_sse_event(
+                    data_str=event.model_dump_json(), event=event.type, id=event.id
+                )
+            if is_all:
+                return
+            if found:
+                after, told = int(found[-1].id), anyio.current_time()
+            elif anyio.current_time() - told >= HEARTBEAT_SECONDS:
+                yield format_sse_event(comment="heartbeat")
+                told = anyio.current_time()
+            if len(found) < BATCH:
+                await anyio.sleep(POLL_SECONDS)
+
+    async def look(self, job_id: str, after: int) -> tuple[list[JobEvent], bool]:
+        """The next events, and whether there will be no more."""
+        return await to_thread.run_sync(self._read, job_id, after, limiter=self.readers)
+
+    def _read(self, job_id: str, after: int) -> tuple[list[JobEvent], bool]:
+        with self.database.read() as session:
+            has_ended = jobs.get(session, job_id).status in ENDED  # first: its event came with it
+            page = events.page(session, job_id, after, BATCH)
+        return page.data, has_ended and not page.has_more
