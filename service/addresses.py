@@ -31,8 +31,8 @@ def check_url(url: HttpUrl, allow_private: bool) -> None:
         raise InvalidInput.at("body", "webhook", "url", msg=objection)
 
 
-async def address_of(host: str, port: int, allow_private: bool) -> str:
-    """The address to connect to. Raises RefusedAddress when one of the host's is not public."""
+async def addresses_of(host: str, port: int, allow_private: bool) -> list[str]:
+    """Where to connect to, best first. Raises RefusedAddress when one of them is not public."""
     try:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -42,7 +42,7 @@ async def address_of(host: str, port: int, allow_private: bool) -> str:
     for address in addresses:
         if not allow_private and not is_public(address):
             raise RefusedAddress(f"{host} has an address that is not public")
-    return addresses[0]
+    return addresses
 
 
 def is_public(address: str) -> bool:

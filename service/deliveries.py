@@ -9,13 +9,14 @@ import httpx
 from fastapi.concurrency import run_in_threadpool
 
 from service import jobs, webhooks
-from service.addresses import RefusedAddress, address_of
+from service.addresses import RefusedAddress, addresses_of
 from service.database import Database
 from service.settings import Settings
 from service.tables import utc_now
 from service.webhooks import Delivery
 
 SECONDS = 15.0  # from looking up the name to the status line
+CONNECT_SECONDS = 4.0  # to one of a host's addresses
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ async def _deliver_forever(settings: Settings, database: Database) -> None:
 
 def new_client() -> httpx.AsyncClient:
     """It takes no proxy, no password and no redirect from anywhere."""
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS)
+    timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
 
 
 class Sender:
@@ -88,26 +90,32 @@ class Sender:
             log.warning("%s of job %s: %s; %s", delivery.id, delivery.job_id, failure, outlook)
 
     async def _attempt(self, delivery: Delivery, body: bytes) -> str | None:
-        """POST to the very address that was checked, for the host's name; returns what failed."""
+        """Post to the very addresses that were checked, for the host's name; says what failed."""
         url = httpx.URL(delivery.url)
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = await address_of(url.host, port, self._allow_private)
         headers = {
             **webhooks.signed_headers(delivery, body, utc_now()),
             "Host": url.netloc.decode("ascii"),
             "Content-Type": "application/json",
             "User-Agent": "kVAE",
         }
-        request = self._client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers=headers,
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        )
-        response = await self._client.send(request, stream=True)
-        await response.aclose()  # whatever it says beyond its status
-        return None if response.is_success else f"answered {response.status_code}"
+        failure = "no address"
+        for address in await addresses_of(url.host, port, self._allow_private):
+            request = self._client.build_request(
+                "POST",
+                url.copy_with(host=address),
+                content=body,
+                headers=headers,
+                extensions={"sni_hostname": url.raw_host.decode("ascii")},
+            )
+            try:
+                response = await self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = str(error) or type(error).__name__
+                continue
+            await response.aclose()  # whatever it says beyond its status
+            return None if response.is_success else f"answered {response.status_code}"
+        return failure
 
     def _settle(self, delivery: Delivery, failure: str | None) -> bool:
         with self._database.write() as session:

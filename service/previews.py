@@ -25,13 +25,16 @@ def samples_wanted(k: int, is_image: bool) -> int:
 
 
 def render(made: NDArray[Any]) -> bytes:
-    """PNG: images (K, n, H, W) or (K, n, C, H, W), a row a component; points (K, n, D) as dots."""
+    """PNG: images (K, n, H, W) or (K, n, C, H, W), a row a component; points (K, n, D) as dots.
+
+    Of too many components only the first `MAX_TILES` are shown, in as many columns as rows.
+    """
     k, n = made.shape[:2]
     points = np.nan_to_num(made.reshape(k * n, *made.shape[2:]))
     if points.ndim == 2:
         return scatter(points, np.repeat(np.arange(k), n))
     step = ceil(max(points.shape[-2:]) / MAX_TILE)
-    return grid(points[:MAX_TILES, ..., ::step, ::step], columns=n)
+    return grid(points[:MAX_TILES, ..., ::step, ::step], columns=n if n > 1 else None)
 
 
 def add(session: Session, job_id: str, iteration: int, png: bytes) -> None:
