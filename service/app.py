@@ -17,7 +17,7 @@ from service.event_stream import EventStreams
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
-from service.routes import datasets, health, inference, job_history, jobs, models
+from service.routes import datasets, health, inference, job_history, jobs, models, webhooks
 from service.settings import Settings
 from service.storage import Storage
 from service.sweeper import sweep_until
@@ -46,7 +46,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         parts.inference.close()
         parts.database.close()
 
-    app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="kVAE",
+        version=version("kvae"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        webhooks=webhooks.router,
+    )
     for module in (datasets, jobs, job_history, models, inference, health):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -20,29 +19,38 @@ HEARTBEAT_SECONDS = 15.0  # proxies cut what is silent for longer, often after 3
 RETRY_MILLISECONDS = 2000  # after which a client whose stream was cut should come back
 BATCH = 100
 READERS = 4
+LOOKS_A_SECOND = 200
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
 class EventStreams:
     """The streams of one API process. Between looks they hold no thread and no connection; their
-    looks have threads of their own, so that any number of streams leaves all others to requests.
+    looks have threads of their own, and are the rarer the more streams there are, so that any
+    number of them leaves the process to other requests.
     """
 
-    database: Database
-    readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(READERS))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._readers = CapacityLimiter(READERS)
+        self._open = 0
 
     async def follow(self, job_id: str, after: int) -> AsyncIterator[bytes]:
         """The events that follow number ``after``, until the job has ended and all are told."""
+        self._open += 1
+        try:
+            async for part in self._follow(job_id, after):
+                yield part
+        except SQLAlchemyError as error:  # the client comes back with Last-Event-ID
+            log.warning("stream of job %s cut: %s", job_id, error)
+        finally:
+            self._open -= 1
+
+    async def _follow(self, job_id: str, after: int) -> AsyncIterator[bytes]:
         yield format_sse_event(retry=RETRY_MILLISECONDS)
         told = anyio.current_time()
         while True:
-            try:
-                found, is_all = await self.look(job_id, after)
-            except SQLAlchemyError as error:  # the client comes back with Last-Event-ID
-                log.warning("stream of job %s cut: %s", job_id, error)
-                return
+            found, is_all = await self._look(job_id, after)
             for event in found:
                 yield format_sse_event(
                     data_str=event.model_dump_json(), event=event.type, id=event.id
@@ -55,14 +63,14 @@ class EventStreams:
                 yield format_sse_event(comment="heartbeat")
                 told = anyio.current_time()
             if len(found) < BATCH:
-                await anyio.sleep(POLL_SECONDS)
+                await anyio.sleep(max(POLL_SECONDS, self._open / LOOKS_A_SECOND))
 
-    async def look(self, job_id: str, after: int) -> tuple[list[JobEvent], bool]:
+    async def _look(self, job_id: str, after: int) -> tuple[list[JobEvent], bool]:
         """The next events, and whether there will be no more."""
-        return await to_thread.run_sync(self._read, job_id, after, limiter=self.readers)
+        return await to_thread.run_sync(self._read, job_id, after, limiter=self._readers)
 
     def _read(self, job_id: str, after: int) -> tuple[list[JobEvent], bool]:
-        with self.database.read() as session:
+        with self._database.read() as session:
             has_ended = jobs.get(session, job_id).status in ENDED  # first: its event came with it
             page = events.page(session, job_id, after, BATCH)
         return page.data, has_ended and not page.has_more

@@ -48,6 +48,7 @@ def install(app: FastAPI) -> None:
                     version=app.version,
                     description=app.description,
                     routes=app.routes,
+                    webhooks=app.webhooks.routes,
                 )
             )
             _, bodies = models_json_schema(

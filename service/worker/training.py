@@ -82,7 +82,7 @@ class JobRunner:
         for kept in claim.checkpoints:
             try:
                 return restore(self._read(kept.sha256), device)
-            except (DamagedState, OSError) as error:
+            except (DamagedState, FileNotFoundError) as error:
                 message = f"the checkpoint of iteration {kept.iteration} can't be used: {error}"
                 with self.database.write() as session:
                     jobs.warn(session, claim, message)

@@ -147,8 +147,9 @@ def test_what_makes_two_requests_the_same() -> None:
         return Form(Upload(Path(), sha256, 1, filename), fields)
 
     same = [form("a", "x", k="1", c="2"), form("a", "x", c="2", k="1")]
-    bodies = [*same, form("b", "x", k="1", c="2"), form("a", "y", k="1", c="2"), form("a", "x")]
-    prints = [idempotency.fingerprint(request(), body) for body in [*bodies, b"", b"1"]]
+    others = [form("b", "x", k="1", c="2"), form("a", "y", k="1", c="2"), form("a", "x")]
+    bodies: list[bytes | Form] = [*same, *others, b"", b"1"]
+    prints = [idempotency.fingerprint(request(), body) for body in bodies]
     prints.append(idempotency.fingerprint(request("/datasets"), b""))
     assert prints[0] == prints[1]
     assert len(set(prints)) == len(prints) - 1

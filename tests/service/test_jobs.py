@@ -128,6 +128,7 @@ def test_heartbeats_report_progress(database: Database, job_id: str) -> None:
     claimed = claim(database, job_id)
     with database.write() as session:
         assert not jobs.renew(session, claimed, LEASE, 0.25, 30.0)
+        assert not jobs.renew(session, claimed, LEASE)  # as before the first step after a resume
         jobs.record_iteration(session, claimed, 2, {"alpha": [1.0]})
     with database.read() as session:
         progress = jobs.view(jobs.get(session, job_id)).progress
