@@ -1,12 +1,15 @@
 """A job's log as it grows, as server-sent events; from the database, which all processes share."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
 import anyio
 from anyio import CapacityLimiter, to_thread
+from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import Receive, Scope, Send
 
 from api_schemas.jobs import JobEvent
 from service import events, jobs
@@ -22,6 +25,20 @@ READERS = 4
 LOOKS_A_SECOND = 200
 
 log = logging.getLogger(__name__)
+
+
+class EventStream(StreamingResponse):
+    """Ends as a whole answer when the server stops; its client comes back to the next one."""
+
+    def __init__(self, parts: AsyncIterator[bytes]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(parts, headers=headers, media_type=MEDIA_TYPE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:
+            await send({"type": "http.response.body", "body": b""})
 
 
 class EventStreams:

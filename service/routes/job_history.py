@@ -4,12 +4,12 @@ import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint, JobEvent
 from service import checkpoints, event_stream, events, jobs, media, previews
 from service.dependencies import PartsDep
+from service.event_stream import EventStream
 from service.paging import Limit
 from service.problems import responses
 from service.transitions import ENDED
@@ -55,9 +55,7 @@ def list_events(
         is_told = job.status in ENDED and not events.page(session, job_id, after, 1).data
     if is_told and last_event_id is not None:
         return Response(status_code=204)  # or a browser would come back for ever
-    stream = parts.streams.follow(job_id, after)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream, media_type=event_stream.MEDIA_TYPE, headers=headers)
+    return EventStream(parts.streams.follow(job_id, after))
 
 
 @router.get("/checkpoints", responses=responses(404, 422, 503))
