@@ -53,12 +53,14 @@ class Webhook(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: Annotated[HttpUrl, UrlConstraints(max_length=2000)] = Field(
-        description="HTTPS, at a public address unless the service allows others"
+        description="HTTPS, at a public address unless the service allows others",
+        json_schema_extra={"pattern": "^https?://"},
     )
     secret: Annotated[SecretStr, AfterValidator(_checked)] | None = Field(
         None,
         description="what messages are signed with: whsec_ and the base64 of 24 to 64 random "
         "bytes; never shown again; none: they are not signed",
+        json_schema_extra={"pattern": f"^{SECRET_PREFIX}[A-Za-z0-9+/]{{32,86}}={{0,2}}$"},
     )
 
     @property

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api_schemas.datasets import Column
 from api_schemas.training import TrainingConfig
 
 
@@ -28,7 +29,7 @@ class Model(BaseModel):
     aliases: list[str] = Field(description="movable names; 'default' is used when none is named")
     components: int = Field(description="K")
     shape: list[int] = Field(description="of one point: [D], [H, W] or [C, H, W]")
-    columns: list[str]
+    columns: list[Column] = Field(description="how new points are to look, and samples do")
     alpha: list[float] = Field(description="mixture weights: sizes / rows")
     sizes: list[int] = Field(description="training points a component")
     rows: int = Field(description="training points, N")

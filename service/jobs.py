@@ -37,7 +37,7 @@ class Claim:
     name: str
     config: TrainingConfig
     points_sha256: str
-    columns: list[str]
+    columns: list[dict[str, Any]]
     checkpoints: list[checkpoints.Kept]
 
 
@@ -121,7 +121,7 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
         name=job.name,
         config=TrainingConfig(**job.config),
         points_sha256=job.dataset.points_sha256,
-        columns=[column["name"] for column in job.dataset.columns],
+        columns=job.dataset.columns,
         checkpoints=checkpoints.kept(session, job.id),
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
+from api_schemas.datasets import Column
 from api_schemas.models import AssignedRow, Model, Provenance
 from api_schemas.training import TrainingConfig
 from service import events, jobs
@@ -134,7 +135,7 @@ def view(model: ModelRow) -> Model:
         aliases=[alias.name for alias in model.aliases],
         components=len(model.alpha),
         shape=model.shape,
-        columns=model.columns,
+        columns=[Column.model_validate(column) for column in model.columns],
         alpha=model.alpha,
         sizes=model.sizes,
         rows=sum(model.sizes),

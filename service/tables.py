@@ -55,10 +55,14 @@ class Base(DeclarativeBase):
 
 
 class DatasetRow(Base):
-    """An upload, checked; its points lie in storage as NPY under their own hash."""
+    """An upload, checked; its points lie in storage as NPY under their own hash.
+
+    ``identity`` is the hash of the upload's bytes and options. A deleted data set has none, and no
+    points either: it stays as the provenance of its models.
+    """
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("sha256"),)
+    __table_args__ = (UniqueConstraint("identity"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -66,7 +70,10 @@ class DatasetRow(Base):
     format: Mapped[str] = mapped_column(String(20))
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(Sha256)
-    points_sha256: Mapped[str] = mapped_column(Sha256)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    identity: Mapped[str | None] = mapped_column(Sha256)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    points_sha256: Mapped[str] = mapped_column(Sha256, index=True)
     rows: Mapped[int] = mapped_column(BigInteger)
     shape: Mapped[list[int]] = mapped_column(JSON)
     dtype: Mapped[str] = mapped_column(String(20))
@@ -194,7 +201,7 @@ class ModelRow(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     weights_bytes: Mapped[int] = mapped_column(BigInteger)
     shape: Mapped[list[int]] = mapped_column(JSON)
-    columns: Mapped[list[str]] = mapped_column(JSON)
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     alpha: Mapped[list[float]] = mapped_column(JSON)
     sizes: Mapped[list[int]] = mapped_column(JSON)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)

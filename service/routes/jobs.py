@@ -3,15 +3,14 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from api_schemas.common import Page
+from api_schemas.datasets import DatasetOptions
 from api_schemas.jobs import Job, JobCreate, JobRequest
 from api_schemas.training import PresetName
 from service import datasets, idempotency, jobs, media, openapi, uploads
@@ -20,12 +19,10 @@ from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
-from service.problems import responses
+from service.problems import responses, validated
 from service.tables import DatasetRow, JobRow
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-
-Body = TypeVar("Body", bound=BaseModel)
 
 FORM_FIELDS = {
     "file": uploads.BINARY,
@@ -35,6 +32,7 @@ FORM_FIELDS = {
     "seed": {"type": "integer", "minimum": 0},
     "config": openapi.json_text("TrainingOptions"),
     "webhook": openapi.json_text("Webhook"),
+    **uploads.OPTION_FIELDS,
 }
 FORM = {"type": "object", "required": ["file", "components"], "properties": FORM_FIELDS}
 
@@ -98,6 +96,7 @@ def cancel_job(parts: PartsDep, job_id: str) -> Job:
 def resume_job(parts: PartsDep, job_id: str) -> Job:
     """Go on with a cancelled or failed job after its last checkpoint, to the very same model."""
     with parts.database.write() as session:
+        datasets.hold(session, jobs.get(session, job_id).dataset_id)
         job = jobs.view(jobs.resume(session, job_id))
     parts.queue.send(job_id)
     return job
@@ -108,11 +107,13 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
     request: JobRequest
     storing: AbstractContextManager[tuple[Session, DatasetRow]]
     if isinstance(body, bytes):
-        request = _validated(JobCreate, _json(body))
+        request = validated(JobCreate, _json(body))
         storing = _with_stored(parts, request.dataset)
     else:
-        request = _request_of(body.fields)
-        storing = _with_file(parts, body.upload, request.name)
+        of_file = {name for name in body.fields if name in DatasetOptions.model_fields}
+        options = validated(DatasetOptions, {name: body.fields[name] for name in of_file})
+        request = _request_of({k: v for k, v in body.fields.items() if k not in of_file})
+        storing = _with_file(parts, body.upload, options, request.name)
     if request.webhook:
         check_url(request.webhook.url, parts.settings.webhook_allow_private)
     with storing as (session, dataset):
@@ -125,23 +126,22 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
 @contextmanager
 def _with_stored(parts: Parts, dataset_id: str) -> Iterator[tuple[Session, DatasetRow]]:
     with parts.database.write() as session:
-        yield session, datasets.get(session, dataset_id)
+        yield session, datasets.hold(session, dataset_id)
 
 
 @contextmanager
 def _with_file(
-    parts: Parts, upload: datasets.Upload, name: str | None
+    parts: Parts, upload: datasets.Upload, options: DatasetOptions, name: str | None
 ) -> Iterator[tuple[Session, DatasetRow]]:
     cap = parts.settings.max_points_bytes
-    with datasets.storing(parts.database, parts.storage, upload, name, cap) as stored:
+    with datasets.storing(parts.database, parts.storage, upload, options, name, cap) as stored:
         yield stored[:2]
 
 
-def _request_of(fields: dict[str, str]) -> JobRequest:
-    given: dict[str, Any] = {name: value for name, value in fields.items() if value}
+def _request_of(given: dict[str, Any]) -> JobRequest:
     for nested in {"config", "webhook"} & given.keys():
         given[nested] = _json(given[nested], nested)
-    return _validated(JobRequest, given)
+    return validated(JobRequest, given)
 
 
 def _json(text: str | bytes, *loc: str) -> Any:
@@ -150,11 +150,3 @@ def _json(text: str | bytes, *loc: str) -> Any:
     except (ValueError, RecursionError) as error:
         where = ".".join(("body", *loc))
         raise BadRequest("malformed_json", f"{where}: not valid JSON: {error}") from error
-
-
-def _validated(model: type[Body], given: Any) -> Body:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found) from error

@@ -51,7 +51,7 @@ def test_what_is_published_comes_back(
     assert view.metrics == {"changed": 0.5}
     assert view.sizes == np.bincount(fit.partition).tolist()
     assert view.alpha == [size / view.rows for size in view.sizes]
-    assert view.columns == ["x", "y"]
+    assert [(c.name, c.type) for c in view.columns] == [("x", "number"), ("y", "number")]
 
 
 def test_assignments_are_paged_and_filtered(
