@@ -45,7 +45,8 @@ async def _deliver_forever(settings: Settings, database: Database) -> None:
 
 
 def new_client() -> httpx.AsyncClient:
-    """It takes no proxy, no password and no redirect from anywhere."""
+    """It takes no proxy, no password and no redirect from anywhere, and logs no URL."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
     return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
 

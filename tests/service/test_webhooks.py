@@ -62,8 +62,9 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 
 def test_a_message_is_repeated_until_it_is_taken(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setattr(webhooks, "FIRST_PAUSE", 0)
     with receiver(500, 302) as server:
         job_id = failed_job(database, f"http://localhost:{server.server_port}/hook?a=b")
@@ -80,6 +81,8 @@ def test_a_message_is_repeated_until_it_is_taken(
     assert told["type"] == "job.failed"
     assert Job.model_validate(told["data"]).id == job_id
     assert "whsec_" not in bodies[0].decode()
+    assert "answered 500; will try again" in caplog.text
+    assert "/hook" not in caplog.text
 
 
 def test_a_secret_is_not_needed(database: Database) -> None:
