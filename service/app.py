@@ -12,11 +12,22 @@ from fastapi import Depends, FastAPI
 from service import media, openapi, problems
 from service.archives.export import Exporter
 from service.database import Database
+from service.deliveries import delivering
 from service.dependencies import Parts, refuse_unknown_query
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
-from service.routes import aliases, datasets, health, inference, jobs, models
+from service.routes import (
+    aliases,
+    datasets,
+    health,
+    inference,
+    job_history,
+    jobs,
+    models,
+    webhooks,
+)
 from service.settings import Settings
 from service.storage import Storage
 from service.sweeper import sweep_until
@@ -38,14 +49,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, parts.database, parts.queue)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
-        yield
+        async with delivering(settings, parts.database):
+            yield
         stop.set()
         sweeper.join()
         parts.inference.close()
         parts.database.close()
 
-    app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
-    for module in (datasets, jobs, models, aliases, inference, health):
+    app = FastAPI(
+        title="kVAE",
+        version=version("kvae"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        webhooks=webhooks.router,
+    )
+    for module in (datasets, jobs, job_history, models, aliases, inference, health):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)
     openapi.install(app)
@@ -74,4 +92,5 @@ def open_parts(settings: Settings) -> Parts:
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
         exporter=Exporter(database),
+        streams=EventStreams(database),
     )

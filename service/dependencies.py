@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from service.archives.export import Exporter
 from service.database import Database
 from service.errors import InvalidInput
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.queue import JobQueue
 from service.settings import Settings
@@ -26,6 +27,7 @@ class Parts:
     queue: JobQueue
     inference: Inference
     exporter: Exporter
+    streams: EventStreams
 
 
 def parts_of(request: Request) -> Parts:

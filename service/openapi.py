@@ -45,6 +45,12 @@ def ref(name: str) -> dict[str, str]:
     return {"$ref": REF.format(model=name)}
 
 
+def json_text(name: str) -> dict[str, Any]:
+    """A string that holds JSON of a schema, as a form's field does."""
+    schema = ref(name)
+    return {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+
+
 def install(app: FastAPI) -> None:
     """Let the application answer the whole document."""
     document: dict[str, Any] = {}
@@ -57,6 +63,7 @@ def install(app: FastAPI) -> None:
                     version=app.version,
                     description=app.description,
                     routes=app.routes,
+                    webhooks=app.webhooks.routes,
                 )
             )
             _, bodies = models_json_schema(

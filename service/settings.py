@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(15, gt=0, description="silence after which a worker is given up")
     sweep_seconds: float = Field(2, gt=0, description="pause between looks for abandoned jobs")
     max_losses: int = Field(3, gt=0, description="losses in a row after which a job fails")
+    webhook_allow_private: bool = Field(
+        False, description="let webhooks go to private addresses, and over plain HTTP"
+    )
     device: str | None = Field(None, description="torch device of the worker; CUDA if there is one")
     threads: int | None = Field(
         None, gt=0, description="CPU threads of the worker; by size of work"

@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -105,8 +106,9 @@ class JobRow(Base):
     iteration: Mapped[int] = mapped_column(default=0)
     fraction: Mapped[float] = mapped_column(default=0.0)
     eta_seconds: Mapped[float | None] = mapped_column()
-    checkpoint_sha256: Mapped[str | None] = mapped_column(Sha256)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    webhook_url: Mapped[str | None] = mapped_column(String(2000))
+    webhook_secret: Mapped[str | None] = mapped_column(String(100))
 
     dataset: Mapped[DatasetRow] = relationship()
     model: Mapped["ModelRow | None"] = relationship(back_populates="job")
@@ -125,6 +127,66 @@ class EventRow(Base):
     type: Mapped[str] = mapped_column(String(10))
     message: Mapped[str] = mapped_column(String(1000))
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class CheckpointRow(Base):
+    """What an iteration left in storage; ``kept`` until its bytes are deleted."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(Sha256)
+    kept: Mapped[bool] = mapped_column(default=True)
+
+
+class PreviewRow(Base):
+    """A picture of what each component made after an iteration."""
+
+    __tablename__ = "previews"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DeliveryRow(Base):
+    """A webhook's message. ``next_attempt_at`` is none once it is delivered or given up."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    type: Mapped[str] = mapped_column(String(40))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, default=utc_now, index=True
+    )
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failure: Mapped[str | None] = mapped_column(String(500))
+
+    job: Mapped[JobRow] = relationship()
+
+
+class IdempotencyRow(Base):
+    """A request under an Idempotency-Key, and its answer once there is one.
+
+    ``attempt`` tells the request that has the key from one that took it over.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    id: Mapped[str] = mapped_column(Sha256, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    fingerprint: Mapped[str] = mapped_column(Sha256)
+    attempt: Mapped[str] = mapped_column(Id)
+    status: Mapped[int | None] = mapped_column()
+    body: Mapped[str | None] = mapped_column(Text)
+    location: Mapped[str | None] = mapped_column(String(200))
 
 
 class ModelRow(Base):

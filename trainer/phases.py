@@ -110,9 +110,10 @@ def _samples(
     state: TrainingState, x: ScaledPoints, members: Members, draws: Draws, n: int
 ) -> Tensor:
     """What the generators make, as the finished model will: (K, n, *shape)."""
+    noise = state.architecture.sample_noise
     if state.architecture.latent_gaussians:
-        return state.generators.resample(x[members.batch(draws)], draws)
-    return state.generators.sample(n, draws, state.architecture.sample_noise)
+        return state.generators.resample(x[members.batch(draws)], draws, noise)
+    return state.generators.sample(n, draws, noise)
 
 
 def _optimiser(estimator: DensityEstimator) -> torch.optim.Optimizer:

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from api_schemas.common import Page
 from api_schemas.datasets import Dataset, DatasetCreate, PointRow
-from service import datasets, media, uploads
-from service.dependencies import PartsDep
+from service import datasets, idempotency, media, uploads
+from service.dependencies import Parts, PartsDep
+from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
 from service.pictures import grid
 from service.problems import responses, validated
@@ -26,34 +27,29 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
 @router.post(
     "",
     status_code=201,
+    response_model=Dataset,
     responses={
         200: {"model": Dataset, "description": "The same was uploaded before"},
-        **responses(400, 413, 415, 422, 503),
+        **responses(400, 409, 413, 415, 422, 503),
     },
     openapi_extra=uploads.FILE_BODY,
 )
 def upload_dataset(
     parts: PartsDep,
+    request: Request,
     form: Annotated[uploads.Form, Depends(received_file)],
-    response: Response,
     query: Annotated[DatasetCreate, Query()],
-) -> Dataset:
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Upload points, as the raw body or as `file` of a form; its options may be fields too.
 
     CSV, Parquet and Arrow IPC hold tables; NPY, NPZ and IDX (gzipped or not) hold tables (N, D) or
     images (N, H, W) or (N, C, H, W); a ZIP archive holds PNG or JPEG images. The same bytes with
     the same options give the same data set, under its first name.
     """
-    given = {**query.model_dump(exclude_unset=True), **form.fields}
-    options = validated(DatasetCreate, given)
-    cap = parts.settings.max_points_bytes
-    with datasets.storing(
-        parts.database, parts.storage, form.upload, options, options.name, cap
-    ) as stored:
-        _, row, is_new = stored
-    response.status_code = 201 if is_new else 200
-    response.headers["Location"] = f"/datasets/{row.id}"
-    return datasets.view(row)
+    options = validated(DatasetCreate, {**query.model_dump(exclude_unset=True), **form.fields})
+    with idempotency.attempt(parts.database, request, idempotency_key, form) as attempt:
+        return attempt.earlier or _store(parts, form.upload, options, attempt)
 
 
 @router.get("", responses=responses(422, 503))
@@ -101,3 +97,15 @@ def list_rows(
     if media_type == media.PNG:
         return Response(parts.inference.run(lambda: grid(points)), media_type=media.PNG)
     return datasets.rows_page(row, points, after)
+
+
+def _store(
+    parts: Parts, upload: datasets.Upload, options: DatasetCreate, attempt: idempotency.Attempt
+) -> Response:
+    cap = parts.settings.max_points_bytes
+    with datasets.storing(
+        parts.database, parts.storage, upload, options, options.name, cap
+    ) as stored:
+        session, row, is_new = stored
+        status = 201 if is_new else 200
+        return attempt.answer(session, status, datasets.view(row), f"/datasets/{row.id}")
