@@ -97,7 +97,7 @@ def publish(database: Database, fit: Fit, columns: Sequence[Column]) -> str:
         claim = jobs.claim(session, job_id, 60)
     assert claim
     with database.write() as session:
-        jobs.record_iteration(session, claim, 1, "a" * 64, {"changed": 0.5})
+        jobs.record_iteration(session, claim, 1, {"changed": 0.5})
         return models.publish(session, claim, fit.mixture, bare_summary(fit))
 
 
