@@ -10,12 +10,24 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from service import media, oip, openapi, problems
+from service.archives.export import Exporter
 from service.database import Database
+from service.deliveries import delivering
 from service.dependencies import Parts, refuse_unknown_query
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.middleware import BodyLimit, RequestId
 from service.queue import JobQueue, create_celery
-from service.routes import datasets, health, inference, jobs, models
+from service.routes import (
+    aliases,
+    datasets,
+    health,
+    inference,
+    job_history,
+    jobs,
+    models,
+    webhooks,
+)
 from service.routes import oip as open_inference
 from service.settings import Settings
 from service.storage import open_storage
@@ -38,14 +50,30 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, parts.database, parts.queue)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
-        yield
+        async with delivering(settings, parts.database):
+            yield
         stop.set()
         sweeper.join()
         parts.inference.close()
         parts.database.close()
 
-    app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
-    for module in (inference, open_inference, datasets, jobs, models, health):
+    app = FastAPI(
+        title="kVAE",
+        version=version("kvae"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        webhooks=webhooks.router,
+    )
+    for module in (  # in this order they are tried
+        inference,
+        open_inference,
+        datasets,
+        jobs,
+        job_history,
+        models,
+        aliases,
+        health,
+    ):
         app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
     problems.install(app)
     openapi.install(app)
@@ -57,8 +85,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
     """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
     caps = [settings.max_body_bytes]
-    if path == "/assign" or oip.is_spoken_at(path):
-        caps.append(settings.max_assign_bytes)
+    if oip.is_spoken_at(path):
+        caps.append(oip.MAX_BYTES)
     if media_type == media.JSON:
         caps.append(settings.max_json_bytes)
     return min(caps)
@@ -75,4 +103,6 @@ def open_parts(settings: Settings) -> Parts:
         storage=storage,
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
+        exporter=Exporter(database),
+        streams=EventStreams(database),
     )

@@ -61,3 +61,7 @@ class StorageUnavailable(ServiceError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("storage_unavailable", detail)
+
+
+class StorageDamaged(StorageUnavailable):
+    """What is stored is not what was written."""

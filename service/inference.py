@@ -1,28 +1,36 @@
 """Computing with models in the API process, on few threads at a time."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from service import models
+from service.batches import Batch, PointSpec
 from service.batching import Batcher
 from service.database import Database
-from service.model_cache import ModelCache
-from trainer import InvalidPoints, Mixture
-from trainer.points import Points
+from service.model_cache import Loaded, ModelCache
 
 Result = TypeVar("Result")
+Open: TypeAlias = Callable[[PointSpec], Batch]  # some points, of the kind that a model takes
 
 
-class Assigned(NamedTuple):
-    """The components of some points, (N,), by this model."""
+class Found(NamedTuple):
+    """The components of some points, (N,), by this model; columns that it had no use for."""
 
     model_id: str
     components: NDArray[np.int64]
+    ignored: list[str]
+
+
+class Lookup(NamedTuple):
+    """What calls that are looked up and computed together have in common."""
+
+    database: Database
+    ref: str
 
 
 class Inference:
@@ -39,43 +47,40 @@ class Inference:
         with self._turns:
             return compute()
 
-    async def assign(self, database: Database, ref: str, points: Points) -> Assigned:
+    async def assign(self, database: Database, ref: str, open_points: Open) -> Found:
         """The components of few points by the model that ``database`` has now under a ref.
 
-        Calls that come at the same time are looked up and computed together. Raises NotFound or
-        InvalidPoints.
+        Calls that come at the same time are looked up and computed together. Raises NotFound,
+        InvalidPoints and what opening the points raises.
         """
-        return await self._batches.call((database, ref), points)
+        return await self._batches.call(Lookup(database, ref), open_points)
 
     def close(self) -> None:
         self._batches.close()
 
-    def _assign_together(
-        self, key: tuple[Database, str], calls: list[Points]
-    ) -> list[Assigned | Exception]:
-        database, ref = key
-        with database.read() as session:
-            model_id = models.current_id(session, ref)
-        mixture = self.cache.get(model_id)
-        found = self.run(lambda: _components(mixture, calls))
-        return [one if isinstance(one, Exception) else Assigned(model_id, one) for one in found]
+    def _assign_together(self, key: Lookup, calls: list[Open]) -> list[Found | Exception]:
+        with key.database.read() as session:
+            model_id = models.current_id(session, key.ref)
+        model = self.cache.get(model_id)
+        return self.run(lambda: _answers(model_id, model, calls))
 
 
-def _components(
-    mixture: Mixture, calls: list[Points]
-) -> Sequence[NDArray[np.int64] | InvalidPoints]:
-    """The components of each call's points, or what is wrong with them."""
-    if len(calls) == 1:
-        return [_assign(mixture, calls[0])]
+def _answers(model_id: str, model: Loaded, calls: list[Open]) -> list[Found | Exception]:
+    """What is found for each call, or what is wrong with its points."""
     try:
-        together = mixture.assign(np.concatenate(calls))
-    except ValueError:  # points of some call are wrong, or their shapes differ
-        return [_assign(mixture, points) for points in calls]
-    return np.split(together, np.cumsum([len(points) for points in calls[:-1]]))
+        return [*_assign(model_id, model, calls)]
+    except Exception as error:
+        if len(calls) == 1:
+            return [error]
+    return [answer for call in calls for answer in _answers(model_id, model, [call])]
 
 
-def _assign(mixture: Mixture, points: Points) -> NDArray[np.int64] | InvalidPoints:
-    try:
-        return mixture.assign(points)
-    except InvalidPoints as error:
-        return error
+def _assign(model_id: str, model: Loaded, calls: list[Open]) -> list[Found]:
+    """Raises for points of any call that are wrong, or that don't go together."""
+    batches = [open_points(model.spec) for open_points in calls]
+    points = [np.concatenate(list(batch.pieces)) for batch in batches]
+    components = model.mixture.assign(np.concatenate(points))
+    parts = np.split(components, np.cumsum([len(few) for few in points[:-1]]))
+    return [
+        Found(model_id, part, batch.ignored) for part, batch in zip(parts, batches, strict=True)
+    ]

@@ -11,6 +11,7 @@ from api_schemas.oip import Datatype, InferInput, InferOutput, InferRequest, Inf
 from service.errors import BadRequest, TooLarge
 
 PREFIX = "/v2"
+MAX_BYTES = 256 << 20  # of a body, which is held in memory as a whole
 JSON_LENGTH = "Inference-Header-Content-Length"
 DTYPES: dict[Datatype, np.dtype[Any]] = {
     "UINT8": np.dtype("u1"),

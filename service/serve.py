@@ -10,7 +10,12 @@ def main() -> None:
     """Serve until SIGTERM."""
     # uvicorn's own --fd takes any socket for a Unix one, and so leaves Nagle's delay of 40 ms on
     listener = socket.socket(fileno=int(sys.argv[1]))
-    config = uvicorn.Config("service.app:create_app", factory=True, log_level="warning")
+    config = uvicorn.Config(
+        "service.app:create_app",
+        factory=True,
+        log_level="warning",
+        timeout_graceful_shutdown=2,  # cuts event streams; clients come back to them
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -22,8 +22,7 @@ class Settings(BaseSettings):
     )
     cache_path: Path = Field(Path("cache"), description="folder of local copies of what is in S3")
     cache_bytes: int = Field(32 << 30, gt=0, description="size of that folder, about")
-    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload")
-    max_assign_bytes: int = Field(256 << 20, gt=0, description="largest batch of points to assign")
+    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload or batch")
     max_points_bytes: int = Field(16 << 30, gt=0, description="largest data set, once unpacked")
     max_json_bytes: int = Field(32 << 20, gt=0, description="largest JSON body")
     model_cache_bytes: int = Field(
@@ -33,6 +32,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(15, gt=0, description="silence after which a worker is given up")
     sweep_seconds: float = Field(2, gt=0, description="pause between looks for abandoned jobs")
     max_losses: int = Field(3, gt=0, description="losses in a row after which a job fails")
+    webhook_allow_private: bool = Field(
+        False, description="let webhooks go to private addresses, and over plain HTTP"
+    )
     device: str | None = Field(None, description="torch device of the worker; CUDA if there is one")
     threads: int | None = Field(
         None, gt=0, description="CPU threads of the worker; by size of work"

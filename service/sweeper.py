@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from service import jobs
+from service import idempotency, jobs
 from service.database import Database
 from service.queue import JobQueue
 from service.settings import Settings
@@ -17,6 +17,7 @@ def sweep(database: Database, queue: JobQueue, max_losses: int) -> None:
     """One look at the jobs; safe to run anywhere at any time, also twice at once."""
     with database.write() as session:
         again = jobs.give_up_expired(session, max_losses)
+        idempotency.forget_expired(session)
     if queue.is_empty():
         with database.write() as session:
             again += jobs.unsent(session, UNSENT_SECONDS)

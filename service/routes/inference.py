@@ -1,29 +1,46 @@
 """/assign and /sample"""
 
 import secrets
+from collections.abc import Iterable
 from math import prod
-from typing import Annotated
+from typing import IO, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
-from service import media, models, openapi, uploads
+from service import answers, assigning, media, models, openapi, sampling, uploads
+from service.batches import Batch, PointSpec, open_batch
 from service.dependencies import Parts, PartsDep
 from service.errors import InvalidInput
+from service.inference import Open
 from service.pictures import picture
 from service.problems import responses
 from service.tables import ModelRow
-from trainer import Mixture
 
 router = APIRouter(tags=["inference"])
 
-MAX_SAMPLE_VALUES = 1 << 25
+MAX_SAMPLE_VALUES = 1 << 24
 MAX_JSON_VALUES = 1 << 21
 MAX_PICTURED = 4096
-SMALL_BODY = 1 << 14  # of an assign request that is computed with others
+SMALL_BODY = 1 << 14  # of points that are computed with those of other requests
+NAMED = 20  # ignored columns, as many as a header names
 
-BINARY = {"schema": uploads.BINARY}
+ASSIGN_TYPES = (media.JSON, media.NPY, media.CSV, media.PARQUET, media.ARROW)
+IMAGE_TYPES = (media.JSON, media.NPY, media.NPZ, media.PNG)
+SAMPLE_TYPES = (*IMAGE_TYPES, media.CSV, media.PARQUET, media.ARROW)
+TEMPERATURE = (
+    "spread of the latent and of the decoder's noise, by which samples vary; 1: as trained"
+)
+BODIES = {
+    media.JSON: openapi.ref("AssignRequest"),
+    media.CSV: openapi.TEXT,
+    **dict.fromkeys(
+        (media.NPY, media.PARQUET, media.ARROW, media.PNG, media.JPEG, media.ZIP), openapi.BINARY
+    ),
+}
+
 Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
 
@@ -32,12 +49,10 @@ Accept = Annotated[str | None, Header()]
     "/assign",
     response_model=Assignment,
     responses={
-        200: {"content": {media.NPY: BINARY}},
+        200: openapi.answers(ASSIGN_TYPES, "Kvae-Model", "Kvae-Ignored-Columns"),
         **responses(400, 404, 406, 413, 415, 422, 503),
     },
-    openapi_extra=openapi.body(
-        {media.JSON: openapi.ref("AssignRequest"), media.NPY: uploads.BINARY}
-    ),
+    openapi_extra=openapi.body(BODIES),
 )
 async def assign(
     request: Request,
@@ -45,28 +60,39 @@ async def assign(
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
 ) -> Response:
-    """Give each point to the component of highest estimated density.
+    """Give each point to the component of highest estimated density, in the order of the points.
 
-    As NPY the answer is the components alone, (N,), in the order of the points.
+    A table's columns are matched by name, in any order, wherever it names them: as JSON records,
+    Parquet, an Arrow stream or CSV with a header line; others than the model's are ignored, and
+    Kvae-Ignored-Columns names them. JSON lists and CSV without a header have the model's columns
+    in their order. NPY holds numbers alone: of a model with categories, their 0/1 columns. Images
+    are NPY, JSON, one PNG or JPEG, or a ZIP archive of them, with pixels from 0 to 255.
+
+    As CSV, Parquet and Arrow stream a row has `component` and what is asked for by `include`,
+    (N, K) fields as `posterior_0`, `posterior_1`, ...; as NPY the answer is the components alone.
     """
     # few parameters: each one declared costs more time than assigning a point does
     content_type = request.headers.get("content-type")
-    media_type = media.choose(request.headers.get("accept"), [media.JSON, media.NPY])
-    body = await request.body()
-    if len(body) > SMALL_BODY or include:
-        return await run_in_threadpool(_assign, parts, body, ref, include, content_type, media_type)
-    points = media.parse_points(body, content_type)
-    found = await parts.inference.assign(parts.database, ref, points)
-    if media_type == media.NPY:
-        return media.npy_response(found.components)
-    return _json(Assignment(model=found.model_id, components=found.components.tolist()))
+    offered = [kind for kind in ASSIGN_TYPES if not (include and kind == media.NPY)]
+    media_type = media.choose(request.headers.get("accept"), offered)
+    cap = parts.settings.max_points_bytes
+    async with uploads.receive_body(request, parts.storage) as body:
+
+        def open_points(spec: PointSpec) -> Batch:
+            return open_batch(body, content_type, spec, cap)
+
+        if isinstance(body, bytes) and len(body) <= SMALL_BODY and not include:
+            found = await parts.inference.assign(parts.database, ref, open_points)
+            pieces = [{"components": found.components}]
+            return _assigned(parts, media_type, found.model_id, found.ignored, pieces)
+        return await run_in_threadpool(_assign, parts, ref, open_points, include, media_type)
 
 
 @router.get(
     "/sample",
     response_model=Sample,
     responses={
-        200: {"content": {media.NPY: BINARY, media.PNG: BINARY}},
+        200: openapi.answers(SAMPLE_TYPES, "Kvae-Model", "Kvae-Seed"),
         **responses(404, 406, 422, 503),
     },
 )
@@ -76,56 +102,94 @@ def sample(
     component: Annotated[int | None, Query(description="none: the mixture, by alpha")] = None,
     n: Annotated[int, Query(ge=1, le=MAX_SAMPLES)] = 16,
     seed: Annotated[int | None, Query(ge=0, lt=2**53, description="none: a new one")] = None,
+    temperature: Annotated[float, Query(gt=0, le=2, description=TEMPERATURE)] = 1.0,
     accept: Accept = None,
 ) -> Response:
     """Draw points from one component, or from the alpha-weighted mixture when none is named.
 
-    As NPY the answer is the points alone, (n, ...), as PNG a grid of images or a scatter plot;
-    the Kvae-Seed header tells the seed with which the same points come again.
+    They come in the data's own units and columns: integers rounded, booleans and categories as
+    they were, pixels within the data's range. As CSV, Parquet and Arrow stream, which tables can
+    have, rows of the mixture end with the `component` that made them; as NPZ the arrays are
+    `points` and `components`; NPY is the points alone, (n, ...), as /assign takes them; PNG is a
+    grid of images or a scatter plot. Kvae-Seed is the seed with which the same points come again.
     """
-    media_type = media.choose(accept, [media.JSON, media.NPY, media.PNG])
-    model, mixture = _load(parts, ref)
+    with parts.database.read() as session:
+        model = models.get(session, ref)
+    mixture, spec = parts.inference.cache.get(model.id)
+    offered = SAMPLE_TYPES if spec.encoding else IMAGE_TYPES
+    media_type = media.choose(accept, offered)
     if component is not None:
         models.check_component(model, component)
     _check_size(n, model, media_type)
     seed = secrets.randbits(32) if seed is None else seed
-    drawn = parts.inference.run(lambda: mixture.sample(n, component, seed))
-    headers = {"Kvae-Seed": str(seed)}
-    if media_type == media.NPY:
-        return media.npy_response(drawn.points, headers)
+    drawn = parts.inference.run(
+        lambda: sampling.draw(mixture, spec.encoding, n, component, seed, temperature)
+    )
+    headers = {"Kvae-Model": model.id, "Kvae-Seed": str(seed)}
+    if media_type == media.JSON:
+        return _json(drawn.as_json(model.id, seed), headers)
     if media_type == media.PNG:
-        png = parts.inference.run(lambda: picture(*drawn))
+        png = parts.inference.run(lambda: picture(drawn.points, drawn.components))
         return Response(png, media_type=media.PNG, headers=headers)
-    components, points = drawn.components.tolist(), drawn.points.tolist()
-    return _json(Sample(model=model.id, seed=seed, components=components, points=points), headers)
+
+    def write(file: IO[bytes]) -> None:
+        if media_type == media.NPY:
+            answers.write_npy(file, [drawn.points])
+        elif media_type == media.NPZ:
+            answers.write_npz(file, {"points": drawn.points, "components": drawn.components})
+        else:
+            table = drawn.as_table(with_components=component is None)
+            answers.write_table(file, media_type, [table])
+
+    return answers.answer(parts.storage, media_type, headers, write)
 
 
 def _assign(
-    parts: Parts,
-    body: bytes,
-    ref: str,
-    include: list[AssignField],
-    content_type: str | None,
-    media_type: str,
+    parts: Parts, ref: str, open_points: Open, fields: list[AssignField], media_type: str
 ) -> Response:
-    points = media.parse_points(body, content_type)
-    model, mixture = _load(parts, ref)
-    components = parts.inference.run(lambda: mixture.assign(points))
-    if media_type == media.NPY:
-        return media.npy_response(components)
-    _check_answer(len(points), 1 + mixture.components * len(include))
-    answer = Assignment(model=model.id, components=components.tolist())
-    if "log_densities" in include:
-        answer.log_densities = parts.inference.run(lambda: mixture.log_densities(points)).tolist()
-    if "posterior" in include:
-        answer.posterior = parts.inference.run(lambda: mixture.posterior(points)).tolist()
-    return _json(answer)
-
-
-def _load(parts: Parts, ref: str) -> tuple[ModelRow, Mixture]:
+    """Any number of points, a piece at a time."""
     with parts.database.read() as session:
-        model = models.get(session, ref)
-    return model, parts.inference.cache.get(model.id)
+        model_id = models.current_id(session, ref)
+    mixture, spec = parts.inference.cache.get(model_id)
+    assigning.check_fields(mixture, fields)
+    batch = open_points(spec)
+    found = assigning.assigned(parts.inference, mixture, batch, fields)
+    return _assigned(parts, media_type, model_id, batch.ignored, found)
+
+
+def _assigned(
+    parts: Parts,
+    media_type: str,
+    model_id: str,
+    ignored: list[str],
+    pieces: Iterable[assigning.Assigned],
+) -> Response:
+    headers = {"Kvae-Model": model_id}
+    if ignored:
+        headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, ignored[:NAMED]))
+    if media_type == media.JSON:
+        return _json(_assignment(model_id, pieces), headers)
+
+    def write(file: IO[bytes]) -> None:
+        if media_type == media.NPY:
+            answers.write_npy(file, (piece["components"] for piece in pieces))
+        else:
+            answers.write_table(file, media_type, map(assigning.as_table, pieces))
+
+    return answers.answer(parts.storage, media_type, headers, write)
+
+
+def _assignment(model: str, pieces: Iterable[assigning.Assigned]) -> Assignment:
+    """All pieces in one. Raises InvalidInput when they are too many values for JSON."""
+    lists: dict[str, list[Any]] = {}
+    for piece in pieces:
+        for name, values in piece.items():
+            lists.setdefault(name, []).extend(values.tolist())
+        largest = MAX_JSON_VALUES // sum(values[0].size for values in piece.values())
+        if len(lists["components"]) > largest:
+            msg = f"at most {largest:,} points at once can be answered as JSON; more were sent"
+            raise InvalidInput.at("body", "points", msg=msg)
+    return Assignment(model=model, **lists)
 
 
 def _check_size(n: int, model: ModelRow, media_type: str) -> None:
@@ -138,13 +202,6 @@ def _check_size(n: int, model: ModelRow, media_type: str) -> None:
         raise InvalidInput.at("query", "n", msg=msg)
 
 
-def _check_answer(points: int, values_a_point: int) -> None:
-    largest = MAX_JSON_VALUES // values_a_point
-    if points > largest:
-        msg = f"at most {largest:,} points at once can be answered so; {points:,} were sent"
-        raise InvalidInput.at("body", "points", msg=msg)
-
-
-def _json(answer: Assignment | Sample, headers: dict[str, str] | None = None) -> Response:
+def _json(answer: Assignment | Sample, headers: dict[str, str]) -> Response:
     body = answer.model_dump_json(exclude_none=True)
     return Response(body, media_type=media.JSON, headers=headers)

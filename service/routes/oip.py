@@ -21,7 +21,7 @@ from api_schemas.oip import (
     ServerReady,
     TensorMetadata,
 )
-from service import media, models, oip, openapi, uploads
+from service import media, models, oip, openapi
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, NotFound, UnsupportedMediaType
 from service.tables import ModelRow
@@ -42,9 +42,9 @@ router = APIRouter(
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "response_model_exclude_none": True,
-    "responses": {200: {"content": {OCTETS: {"schema": uploads.BINARY}}}},
+    "responses": {200: {"content": {OCTETS: {"schema": openapi.BINARY}}}},
     "openapi_extra": openapi.body(
-        {media.JSON: openapi.ref("InferRequest"), OCTETS: uploads.BINARY}
+        {media.JSON: openapi.ref("InferRequest"), OCTETS: openapi.BINARY}
     ),
 }
 
@@ -136,7 +136,7 @@ async def _infer(
     if len(set(names)) < len(names):
         raise BadRequest("invalid_input", "an output is asked for twice")
     if names == ["component"] and points.size <= FEW_VALUES:
-        found = await parts.inference.assign(parts.database, name, points)
+        found = await parts.inference.assign(parts.database, name, lambda spec: spec.batch(points))
         _check_version(name, version, found.model_id)
         return _answer(request, name, found.model_id, {"component": found.components})
     return await run_in_threadpool(_compute, parts, name, version, request, points, names)
@@ -151,7 +151,7 @@ def _compute(
     names: list[OutputName],
 ) -> Response:
     model = _find(parts, name, version)
-    mixture = parts.inference.cache.get(model.id)
+    mixture = parts.inference.cache.get(model.id).mixture
     tensors = parts.inference.run(lambda: _tensors(mixture, points, names))
     return _answer(request, name, model.id, tensors)
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from service.settings import Settings
-from service.storage.base import Storage, seal
+from service.storage.base import Storage, disk_errors, seal
 from service.storage.bucket import Bucket
 from service.storage.folder import Folder
 
-__all__ = ["Bucket", "Folder", "Storage", "open_storage", "seal"]
+__all__ = ["Bucket", "Folder", "Storage", "disk_errors", "open_storage", "seal"]
 
 
 def open_storage(settings: Settings) -> Storage:

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from service.errors import StorageUnavailable
+from service.errors import StorageDamaged, StorageUnavailable
 from service.storage.base import Storage
 
 if TYPE_CHECKING:  # obstore has no such names at run time
@@ -88,7 +88,7 @@ class Bucket(Storage):
                     digest.update(part)
                     file.write(part)
             if digest.hexdigest() != sha256:
-                raise StorageUnavailable(f"the stored bytes of {sha256} are damaged")
+                raise StorageDamaged(f"the stored bytes of {sha256} are damaged")
             os.replace(path, self._copy(sha256))
 
     def _make_room(self, needed: int) -> None:

@@ -24,7 +24,8 @@ class Folder(Storage):
         return self.folder / sha256[:2] / sha256
 
     def delete(self, sha256: str) -> None:
-        self.path(sha256).unlink(missing_ok=True)
+        with disk_errors():
+            self.path(sha256).unlink(missing_ok=True)
 
     def check(self) -> None:
         with self.scratch() as path:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from service.database import migrate
 from tests.conftest import NewDatabase
 from tests.e2e.conftest import ENVIRONMENT, SHORT, Client
 from tests.points import npy, three_blobs
@@ -22,12 +21,10 @@ POINTS, LABELS = three_blobs()
 
 @pytest.fixture
 def machines(
-    s3: str, postgres: NewDatabase, tmp_path: Path
+    s3: str, postgres: NewDatabase, migrated_template: str, tmp_path: Path
 ) -> Iterator[list[AbstractContextManager[str]]]:
     """Each yields the address of its API."""
-    database = postgres()
-    migrate(database)
-    with broker_server() as broker:
+    with postgres(migrated_template) as database, broker_server() as broker:
 
         def machine(name: str) -> AbstractContextManager[str]:
             folder = tmp_path / name

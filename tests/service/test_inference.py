@@ -1,211 +1,201 @@
-"""Models held in memory, and calls that are computed together."""
+"""/assign and /sample: every type of body and answer, in the data's own columns and units."""
 
-import asyncio
-import gc
-import threading
-import weakref
-from collections.abc import Iterator
+import io
+import urllib.request
 from typing import Any
 
+import httpx
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
-import torch
+from numpy.typing import NDArray
+from pyarrow import csv, ipc, parquet
 
-from service import jobs, models
-from service.database import Database
-from service.errors import NotFound
-from service.inference import Assigned, Inference
-from service.model_cache import ModelCache, memory
-from tests.points import three_blobs
-from tests.service import rows
-from tests.trainer.test_training import short
-from trainer import DamagedState, Fit, InvalidPoints, Mixture, train
+from service import answers, media, uploads
+from service.batches import batch
+from tests.points import digits, npy, three_blobs
+from tests.service.api import Served, homes, picture, written, zipped
 
 POINTS = three_blobs()[0]
-PLENTY = 1 << 30
+FIELDS = ["log_densities", "posterior", "confidence", "outlier_score"]
 
 
-@pytest.fixture(scope="module")
-def fit() -> Fit:
-    return train(POINTS, short(iterations=1))
+def read_table(body: bytes, media_type: str) -> pa.Table:
+    source = pa.BufferReader(body)
+    if media_type == media.CSV:
+        return csv.read_csv(source)
+    return (
+        parquet.read_table(source)
+        if media_type == media.PARQUET
+        else ipc.open_stream(source).read_all()
+    )
 
 
-@pytest.fixture
-def refs(database: Database, fit: Fit) -> list[str]:
-    """Three models; the last one is the default."""
-    return [publish(database, fit) for _ in range(3)]
+def from_npy(body: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(io.BytesIO(body))
+    return array
 
 
-@pytest.fixture
-def inference(database: Database) -> Iterator[Inference]:
-    inference = Inference(database, PLENTY, threads=2)
-    yield inference
-    inference.close()
+def lines(*columns: NDArray[Any]) -> str:
+    return "".join(",".join(map(repr, row)) + "\n" for row in np.column_stack(columns).tolist())
 
 
-class Loads:
-    """Counts and delays what loads mixtures."""
+X, Y = POINTS.T
+NAMED = pa.table({"y": Y, "id": [f"row {i}" for i in range(300)], "x": X})
+BODIES: dict[str, tuple[str, bytes]] = {
+    "lists": (media.JSON, httpx.Request("", "", json={"points": POINTS.tolist()}).content),
+    "records": (media.JSON, httpx.Request("", "", json={"points": NAMED.to_pylist()}).content),
+    "csv": (media.CSV, lines(X, Y).encode()),
+    "csv with a header": (media.CSV, ("y;x\r\n" + lines(Y, X)).replace(",", ";").encode()),
+    "csv with more columns": (media.CSV, written(NAMED, media.CSV)),
+    "npy": (media.NPY, npy(POINTS)),
+    "npy by column": (media.NPY, npy(np.asfortranarray(POINTS))),
+    "npy without a type": ("application/x-www-form-urlencoded", npy(POINTS)),
+    "parquet": (media.PARQUET, written(NAMED, media.PARQUET)),
+    "arrow": (media.ARROW, written(NAMED, media.ARROW)),
+}
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.started = threading.Semaphore(0)
-        self.go_on = threading.Semaphore(0)
-        self.count = 0
-        self._load = Mixture.from_bytes
-        monkeypatch.setattr(Mixture, "from_bytes", self)
-
-    def __call__(self, data: bytes) -> Mixture:
-        self.count += 1
-        self.started.release()
-        assert self.go_on.acquire(timeout=30)
-        return self._load(data)
-
-
-def publish(database: Database, fit: Fit) -> str:
-    with database.write() as session:
-        claim = jobs.claim(session, rows.job(session).id, 60)
-        assert claim
-        return models.publish(session, claim, fit.mixture, fit.partition)
+WITH_MORE = {"records", "csv with more columns", "parquet", "arrow"}
 
 
-def in_threads(number: int, call: Any) -> tuple[list[threading.Thread], list[Any]]:
-    found: list[Any] = []
-    threads = [threading.Thread(target=lambda: found.append(call())) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    return threads, found
-
-
-def test_a_model_is_loaded_once_and_others_meanwhile(
-    database: Database, refs: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("held", [True, False], ids=["held", "through the disk"])
+def test_every_way_in(
+    served: Served, name: str, held: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = ModelCache(database, PLENTY)
-    other = cache.get(refs[1])
-    loads = Loads(monkeypatch)
-    threads, found = in_threads(4, lambda: cache.get(refs[0]))
-    assert loads.started.acquire(timeout=30)
-    assert cache.get(refs[1]) is other
-    loads.go_on.release(2)
-    assert cache.get(refs[2]) is not other  # another one loads
-    for thread in threads:
-        thread.join()
-    assert loads.count == 2
-    assert len(set(map(id, found))) == 1
+    if not held:
+        monkeypatch.setattr(uploads, "HELD_BYTES", 100)
+        monkeypatch.setattr(answers, "HELD_BYTES", 100)
+        monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    content_type, body = BODIES[name]
+    response = served.assign("blobs", body, content_type)
+    np.testing.assert_array_equal(from_npy(response.content), served.fits["blobs"].partition)
+    assert response.headers.get("Kvae-Ignored-Columns") == ("id" if name in WITH_MORE else None)
 
 
-def test_the_least_recently_used_is_freed(database: Database, refs: list[str], fit: Fit) -> None:
-    size = memory(fit.mixture)
-    cache = ModelCache(database, 2 * size)
-    freed, kept = (weakref.ref(cache.get(ref).generators) for ref in refs[:2])
-    cache.get(refs[1])
-    cache.get(refs[2])
-    gc.collect()
-    assert freed() is None
-    assert kept() is not None
-    assert cache.bytes == 2 * size
+@pytest.mark.parametrize("accept", [media.CSV, media.PARQUET, media.ARROW])
+def test_every_way_out(served: Served, accept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = served.assign("blobs", npy(POINTS), media.NPY, media.JSON, include=FIELDS).json()
+    monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    response = served.assign("blobs", npy(POINTS), media.NPY, accept, include=FIELDS)
+    table = read_table(response.content, accept).to_pandas()
+    np.testing.assert_array_equal(table["component"], whole["components"])
+    for field, name in (("log_densities", "log_density"), ("posterior", "posterior")):
+        columns = table[[f"{name}_{j}" for j in range(3)]]
+        np.testing.assert_allclose(columns, whole[field], rtol=1e-4, atol=1e-6)
+    for field in ("confidence", "outlier_score"):
+        np.testing.assert_allclose(table[field], whole[field], rtol=1e-4, atol=1e-6)
+    assert list(
+        read_table(
+            served.assign("blobs", npy(POINTS), media.NPY, accept).content, accept
+        ).column_names
+    ) == ["component"]
 
 
-def test_one_larger_than_the_cache_is_kept_alone(database: Database, refs: list[str]) -> None:
-    cache = ModelCache(database, 1)
-    for ref in refs:
-        assert cache.get(ref) is cache.get(ref)
-    assert cache.bytes == memory(cache.get(refs[2]))
+def test_confidence_and_outliers(served: Served) -> None:
+    body = httpx.Request("", "", json={"points": [[0, 0], [4, 4], [90, -90]]}).content
+    answer = served.assign("blobs", body, media.JSON, media.JSON, include=FIELDS).json()
+    chosen = [row[j] for row, j in zip(answer["posterior"], answer["components"], strict=True)]
+    assert answer["confidence"] == chosen
+    usual, between, far = answer["outlier_score"]
+    assert usual < 0.9
+    assert between > 0.9
+    assert far == 1
 
 
-def test_memory_is_that_of_all_tensors(fit: Fit) -> None:
-    networks = (fit.mixture.generators, fit.mixture.estimator)
-    parameters = sum(p.nbytes for network in networks for p in network.parameters())
-    assert parameters <= memory(fit.mixture) <= parameters + 1000
+def test_rows_of_every_type_of_column(served: Served) -> None:
+    table, expected = homes(), served.fits["homes"].partition
+    shuffled = table.select(["age", "colour", "price", "garden", "rooms"])
+    for content_type in (media.CSV, media.PARQUET, media.ARROW):
+        found = served.assign("homes", written(shuffled, content_type), content_type)
+        np.testing.assert_array_equal(from_npy(found.content), expected)
+    rows = table.to_pylist()
+    by_place = "\n".join(",".join(map(str, row.values())) for row in rows).encode()
+    np.testing.assert_array_equal(
+        from_npy(served.assign("homes", by_place, media.CSV).content), expected
+    )
+    for points in (rows, [list(row.values()) for row in rows]):
+        body = httpx.Request("", "", json={"points": points}).content
+        answer = served.assign("homes", body, media.JSON, media.JSON).json()
+        assert answer["components"] == expected.tolist()
 
 
-def test_one_that_fails_to_load_is_tried_again(
-    database: Database, refs: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = ModelCache(database, PLENTY)
-    with monkeypatch.context() as damaged:
-        damaged.setattr(models, "weights", lambda session, model_id: b"torn")
-        for _ in range(2):
-            with pytest.raises(DamagedState):
-                cache.get(refs[0])
-    assert cache.get(refs[0]).components == 3
+def test_what_is_missing_is_filled_in(served: Served) -> None:
+    home = homes(1).to_pylist()[0]
+    without = {name: value for name, value in home.items() if name != "age"}
+    points = [{**home, "age": 30}, {**home, "age": None}, without]
+    body = httpx.Request("", "", json={"points": points}).content
+    query = {"include": ["outlier_score"]}
+    scores = served.assign("homes", body, media.JSON, media.JSON, **query).json()["outlier_score"]
+    assert scores == [scores[0]] * 3
 
 
-async def together(
-    inference: Inference, database: Database, calls: list[tuple[str, Any]]
-) -> list[Any]:
-    answers = (inference.assign(database, ref, points) for ref, points in calls)
-    return list(await asyncio.gather(*answers, return_exceptions=True))
+def test_images(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    images, fit = digits()[0][:60], served.fits["digits"]
+    files = {f"../{i}.png": picture(image) for i, image in enumerate(images)}
+    found = served.assign("digits", zipped(files), media.ZIP)
+    np.testing.assert_array_equal(from_npy(found.content), fit.partition)
+    one = served.assign("digits", picture(images[5], "JPEG"), media.JPEG, media.JSON).json()
+    assert len(one["components"]) == 1
+    colour = picture(np.stack([images[5]] * 3, 2))
+    found = served.assign("colours", colour, media.PNG)
+    assert from_npy(found.content).tolist() == [served.fits["colours"].partition[5]]
 
 
-def test_batches_answer_what_single_calls_do(
-    database: Database,
-    inference: Inference,
-    refs: list[str],
-    fit: Fit,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    computed: list[int] = []
-    assign = Mixture.assign
-
-    def counted(mixture: Mixture, points: Any) -> Any:
-        computed.append(len(points))
-        return assign(mixture, points)
-
-    expected = fit.mixture.assign(POINTS)
-    monkeypatch.setattr(Mixture, "assign", counted)
-    sizes = [1 + i % 3 for i in range(100)]
-    at = np.cumsum([0, *sizes[:-1]])
-    parts = [POINTS[i : i + n] for i, n in zip(at, sizes, strict=True)]
-    parts[5] = parts[5].astype(np.float32)
-    found = asyncio.run(together(inference, database, [("default", part) for part in parts]))
-    assert {one.model_id for one in found} == {refs[2]}
-    np.testing.assert_array_equal(np.concatenate([one.components for one in found]), expected[:199])
-    assert len(computed) == 3  # the first alone, 64, the rest
-    assert sum(computed) == sum(sizes)
-
-
-def test_errors_stay_with_their_calls(
-    database: Database, inference: Inference, refs: list[str], fit: Fit
-) -> None:
-    bad = [np.array([[1.0, np.nan]]), np.zeros((1, 3)), np.zeros((0, 2)), np.array([["a", "b"]])]
-    calls = [("default", POINTS[:2])] * 2 + [("default", points) for points in bad]
-    calls += [("mdl_x", POINTS[:1]), (refs[0], POINTS[:1]), ("default", POINTS[:1])]
-    found = asyncio.run(together(inference, database, calls))
-    assert [type(one) for one in found] == [
-        *[Assigned] * 2,
-        *[InvalidPoints] * 4,
-        NotFound,
-        *[Assigned] * 2,
-    ]
-    np.testing.assert_array_equal(found[-1].components, fit.mixture.assign(POINTS[:1]))
-
-
-def test_an_alias_is_looked_up_anew(
-    database: Database, inference: Inference, refs: list[str]
-) -> None:
-    for ref in refs:
-        with database.write() as session:
-            models.move_alias(session, "default", ref)
-        (found,) = asyncio.run(together(inference, database, [("default", POINTS[:1])]))
-        assert found.model_id == ref
-
-
-def test_a_caller_that_goes_does_not_hurt_the_rest(
-    database: Database, inference: Inference, refs: list[str]
-) -> None:
-    async def leave() -> Assigned:
-        calls = [
-            asyncio.ensure_future(inference.assign(database, "default", POINTS[:1]))
-            for _ in range(5)
+def test_samples_have_the_datas_own_columns(served: Served) -> None:
+    answer = served.sample("homes", media.JSON, n=40, seed=1).json()
+    assert answer["columns"] == ["price", "rooms", "garden", "colour", "age"]
+    for accept in (media.CSV, media.PARQUET, media.ARROW):
+        table = read_table(served.sample("homes", accept, n=40, seed=1).content, accept)
+        assert [str(kind) for kind in table.schema.types] == [
+            "double",
+            "int64",
+            "bool",
+            "string",
+            "double",
+            "int64",
         ]
-        await asyncio.sleep(0)
-        for call in calls[:4]:
-            call.cancel()
-        return await calls[4]
+        assert table.column_names == [*answer["columns"], "component"]
+        assert table["component"].to_pylist() == answer["components"]
+        rows = [list(row.values()) for row in table.drop("component").to_pylist()]
+        assert rows == answer["points"]
+        one = served.sample("homes", accept, n=40, seed=1, component=2).content
+        assert read_table(one, accept).column_names == answer["columns"]
 
-    assert asyncio.run(leave()).model_id == refs[2]
+
+def test_samples_as_arrays_can_be_assigned(served: Served) -> None:
+    for name in ("homes", "blobs", "digits"):
+        points = served.sample(name, media.NPY, n=30, seed=1).content
+        both = from_npy(served.sample(name, media.NPZ, n=30, seed=1).content)
+        np.testing.assert_array_equal(both["points"], from_npy(points))
+        found = from_npy(served.assign(name, points, media.NPY).content)
+        assert np.mean(found == both["components"]) > 0.5
+    onehot = from_npy(served.sample("homes", media.NPY, n=30).content)[:, 3:6]
+    np.testing.assert_array_equal(np.sort(onehot, 1), [[0, 0, 1]] * 30)
+    pixels = from_npy(served.sample("digits", media.NPY, n=30, temperature=2).content)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 16
 
 
-def test_one_thread_an_operation(inference: Inference) -> None:
-    threads, found = in_threads(1, torch.get_num_threads)
-    threads[0].join()
-    assert found == [1]
+def test_temperature(served: Served) -> None:
+    spreads = [
+        from_npy(
+            served.sample("blobs", media.NPY, n=500, seed=1, component=0, temperature=t).content
+        )
+        for t in (0.1, 1, 2)
+    ]
+    cold, usual, hot = (points.std(0) for points in spreads)
+    np.testing.assert_array_less(cold, usual)
+    np.testing.assert_array_less(usual, hot)
+
+
+def test_pandas_and_pyarrow_read_samples(served: Served) -> None:
+    url = f"{served.http.base_url}/sample?model={served.ids['homes']}&n=25&seed=3"
+    frame = pd.read_parquet(url, storage_options={"Accept": media.PARQUET})
+    again = pd.read_csv(url, storage_options={"Accept": media.CSV})
+    pd.testing.assert_frame_equal(frame, again, check_dtype=False)
+    request = urllib.request.Request(url, headers={"Accept": media.ARROW})  # noqa: S310
+    with urllib.request.urlopen(request) as response, ipc.open_stream(response) as stream:  # noqa: S310
+        pd.testing.assert_frame_equal(stream.read_pandas(), frame, check_dtype=False)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from service import jobs
+from service import checkpoints, jobs
 from service.database import Database
-from service.errors import StorageUnavailable
+from service.errors import StorageDamaged, StorageUnavailable
 from service.settings import Settings
-from service.storage import bucket
+from service.storage import Folder, bucket
 from service.worker import patience
 from service.worker.heartbeat import CancelRequested, Heartbeat
 from service.worker.patience import patiently
@@ -53,6 +53,39 @@ def test_it_is_tried_again(heartbeat: Heartbeat, tries: int, is_back: bool) -> N
     else:
         with pytest.raises(StorageUnavailable):
             patiently(heartbeat, action)
+
+
+def test_damage_is_not_waited_for(heartbeat: Heartbeat) -> None:
+    tries = iter([StorageDamaged("damaged")])
+
+    def action() -> None:
+        raise next(tries)
+
+    with pytest.raises(StorageDamaged):
+        patiently(heartbeat, action)
+
+
+def test_old_checkpoints_wait_for_the_next_call(
+    database: Database, claim: jobs.Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Folder(tmp_path)
+    storage.prepare()
+    names = [storage.put(data) for data in (b"one", b"two")]
+    with database.write() as session:
+        for iteration, name in enumerate(names):
+            checkpoints.add(session, claim.job_id, iteration, name, 3)
+
+    def away(sha256: str) -> None:
+        raise StorageUnavailable("away")
+
+    for is_away in (True, False):
+        with monkeypatch.context() as patch:
+            if is_away:
+                patch.setattr(storage, "delete", away)
+            checkpoints.discard(database, storage, claim.job_id)
+        with database.read() as session:
+            assert len(checkpoints.kept(session, claim.job_id)) == 2 * is_away
+        assert [storage.path(name).exists() for name in names] == [is_away] * 2
 
 
 def test_a_cancel_ends_the_wait(
