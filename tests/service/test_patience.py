@@ -105,13 +105,12 @@ def test_a_cancel_ends_the_wait(
         patiently(heartbeat, action)
 
 
-def test_the_cause_is_named(database: Database, empty_database_url: str, tmp_path: Path) -> None:
+def test_the_cause_is_named(database: Database, tmp_path: Path) -> None:
     with database.write() as session:
         job_id = rows.job(session).id
     away = f"s3://kvae?endpoint=http://127.0.0.1:{free_port()}"
-    settings = Settings(
-        database_url=empty_database_url, storage_url=away, cache_path=tmp_path / "cache"
-    )
+    url = database.engine.url.render_as_string(hide_password=False)
+    settings = Settings(database_url=url, storage_url=away, cache_path=tmp_path / "cache")
     runner = JobRunner(settings)
     runner.run(job_id)
     runner.database.close()
