@@ -1,5 +1,5 @@
 FROM python:3.11-slim AS build
-ARG EXTRAS=service
+ARG EXTRAS=service,tracing
 WORKDIR /src
 RUN python -m venv /venv
 # without the code, so that the layer of the dependencies outlives a change of code
@@ -20,4 +20,4 @@ ENV PATH=/venv/bin:$PATH \
     KVAE_STORAGE_PATH=/var/lib/kvae
 USER 10001
 EXPOSE 8000
-CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", "--no-access-log"]

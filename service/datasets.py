@@ -10,10 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
+from service import quotas
 from service.database import Database
 from service.errors import NotFound
 from service.ids import new_id
 from service.ingest import Points, read_points
+from service.ownership import caller_of
 from service.storage import Storage, seal
 from service.tables import DatasetRow
 
@@ -34,14 +36,16 @@ def storing(
 ) -> Iterator[tuple[Session, DatasetRow, bool]]:
     """A transaction with an upload's data set in it, and whether that is new.
 
-    The same bytes are one data set. Whatever raises in here or in the block leaves nothing behind.
-    Raises InvalidInput, TooLarge or UnsupportedMediaType.
+    The same bytes of one owner are one data set. Whatever raises in here or in the block leaves
+    nothing behind. Raises InvalidInput, TooLarge, UnsupportedMediaType, or Forbidden by quota.
     """
     with storage.scratch() as path:
         points = read_points(upload.path, path, max_bytes)
-        draft = _row(upload, points, seal(path), name)
+        draft = _row(upload, points, path, name)
         with database.write() as session:
             row, is_new = _add(session, draft)
+            if is_new:
+                quotas.check_bytes(session)
             yield session, row, is_new
             if is_new:
                 storage.adopt(path, row.points_sha256)
@@ -61,7 +65,8 @@ def view(row: DatasetRow) -> Dataset:
 
 
 def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
-    same = select(DatasetRow).where(DatasetRow.sha256 == draft.sha256)
+    own = DatasetRow.owner == caller_of(session).owner
+    same = select(DatasetRow).where(own, DatasetRow.sha256 == draft.sha256)
     if known := session.scalars(same).first():
         return known, False
     try:
@@ -72,14 +77,15 @@ def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
     return draft, True
 
 
-def _row(upload: Upload, points: Points, points_sha256: str, name: str | None) -> DatasetRow:
+def _row(upload: Upload, points: Points, path: Path, name: str | None) -> DatasetRow:
     return DatasetRow(
         id=new_id("ds"),
         name=(name or upload.filename.replace("\0", "") or "data set")[:200],
         format=points.format,
         bytes=upload.bytes,
         sha256=upload.sha256,
-        points_sha256=points_sha256,
+        stored_bytes=path.stat().st_size,
+        points_sha256=seal(path),
         rows=points.rows,
         shape=list(points.shape),
         dtype=points.dtype,

@@ -1,14 +1,16 @@
 """What routes are given: the parts of the running service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 
+from service.access import CallerDep
 from service.database import Database
 from service.errors import InvalidInput
 from service.inference import Inference
+from service.metrics import Metrics
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import Storage
@@ -23,14 +25,22 @@ class Parts:
     storage: Storage
     queue: JobQueue
     inference: Inference
+    metrics: Metrics
 
 
-def parts_of(request: Request) -> Parts:
+async def all_parts(request: Request) -> Parts:
+    """The parts for a route that anyone may call and that shows nobody's data."""
     parts: Parts = request.app.state.parts
     return parts
 
 
-def refuse_unknown_query(request: Request) -> None:
+async def parts_of(request: Request, caller: CallerDep) -> Parts:
+    """The parts in the caller's name: the database shows what is the caller's."""
+    parts = await all_parts(request)
+    return replace(parts, database=parts.database.used_by(caller))
+
+
+async def refuse_unknown_query(request: Request) -> None:
     """Raise InvalidInput for a query parameter that the route does not have: it would be a typo."""
     known = _query_names(request.scope["route"].dependant)
     for name in request.query_params:
@@ -45,3 +55,4 @@ def _query_names(dependant: Dependant) -> set[str]:
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]
+OpenPartsDep = Annotated[Parts, Depends(all_parts)]

@@ -131,7 +131,7 @@ def _children(
     broker = [str(_broker_binary()), "--port", "0", "--unixsocket", str(run / "broker")]
     broker += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
     api = [*python, "uvicorn", "service.app:create_app", "--factory"]
-    api += ["--fd", str(listener.fileno()), "--log-level", "warning"]
+    api += ["--fd", str(listener.fileno()), "--no-access-log"]
     worker = [*python, "service.worker"]
 
     def child(name: str, command: list[str], stop: signal.Signals, *fds: int) -> Child:
@@ -153,10 +153,15 @@ def _broker_binary() -> Path:
     return binary
 
 
+def database_url(folder: Path) -> str:
+    """The database of the stack over ``folder``."""
+    return f"sqlite:///{folder.resolve() / 'kvae.db'}"
+
+
 def _environment(folder: Path, run: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "KVAE_DATABASE_URL": f"sqlite:///{folder.resolve() / 'kvae.db'}",
+        "KVAE_DATABASE_URL": database_url(folder),
         "KVAE_STORAGE_PATH": str(folder.resolve() / "blobs"),
         "KVAE_BROKER_URL": f"redis+socket://{run / 'broker'}",
     }

@@ -22,13 +22,17 @@ class ModelCache:
     def __init__(self, database: Database, max_bytes: int) -> None:
         self._database = database
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self.hits = self.misses = 0
         self._loaded: OrderedDict[str, tuple[Mixture, int]] = OrderedDict()
 
     def get(self, model: ModelRow) -> Mixture:
         """The mixture of a model, from memory or from the database."""
         with self._lock:
-            if model.id not in self._loaded:
+            if model.id in self._loaded:
+                self.hits += 1
+            else:
+                self.misses += 1
                 with self._database.read() as session:
                     mixture = Mixture.from_bytes(models.weights(session, model.id))
                 self._loaded[model.id] = (mixture, model.weights_bytes)
@@ -36,12 +40,15 @@ class ModelCache:
             self._loaded.move_to_end(model.id)
             return self._loaded[model.id][0]
 
-    def _evict(self) -> None:
-        while len(self._loaded) > 1 and self._bytes() > self._max_bytes:
-            self._loaded.popitem(last=False)
+    @property
+    def bytes(self) -> int:
+        """Weights of all models that are loaded."""
+        with self._lock:
+            return sum(size for _, size in self._loaded.values())
 
-    def _bytes(self) -> int:
-        return sum(size for _, size in self._loaded.values())
+    def _evict(self) -> None:
+        while len(self._loaded) > 1 and self.bytes > self._max_bytes:
+            self._loaded.popitem(last=False)
 
 
 class Inference:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobRequest, Progress
 from api_schemas.training import TrainingConfig
-from service import events
+from service import events, quotas
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
 from service.tables import DatasetRow, JobRow, utc_now
@@ -46,6 +46,7 @@ class Claim:
 
     job_id: str
     attempt: int
+    owner: str
     name: str
     config: TrainingConfig
     points_sha256: str
@@ -54,13 +55,14 @@ class Claim:
 
 
 def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow:
-    """A queued job. Raises InvalidInput for what does not fit the data set."""
+    """A queued job. Raises InvalidInput for what does not fit the data set, TooMany by quota."""
     config = request.training_config()
     try:
         check_config(config, (dataset.rows, *dataset.shape))
     except InvalidConfig as error:
         loc = [error.param] if error.param in JobRequest.model_fields else ["config", error.param]
         raise InvalidInput.at("body", *loc, msg=str(error)) from error
+    quotas.check_jobs(session)
     job = JobRow(
         id=new_id("job"),
         dataset_id=dataset.id,
@@ -110,6 +112,7 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
+        owner=job.owner,
         name=job.name,
         config=TrainingConfig(**job.config),
         points_sha256=job.dataset.points_sha256,

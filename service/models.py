@@ -15,6 +15,7 @@ from api_schemas.training import TrainingConfig
 from service import events, jobs
 from service.errors import InvalidInput, NotFound
 from service.ids import new_id
+from service.ownership import caller_of
 from service.paging import page_of
 from service.tables import AliasRow, AssignmentChunkRow, ModelRow, WeightChunkRow
 from trainer import Mixture
@@ -64,7 +65,8 @@ def publish(
 
 def move_alias(session: Session, name: str, model_id: str) -> None:
     """Point a name at a model, whether or not it was in use."""
-    move = update(AliasRow).where(AliasRow.name == name).values(model_id=model_id)
+    own = (AliasRow.owner == caller_of(session).owner, AliasRow.name == name)
+    move = update(AliasRow).where(*own).values(model_id=model_id)
     if session.scalar(move.returning(AliasRow.name)):
         return
     try:
@@ -75,8 +77,8 @@ def move_alias(session: Session, name: str, model_id: str) -> None:
 
 
 def get(session: Session, ref: str) -> ModelRow:
-    """The model of an id or alias. Raises NotFound."""
-    alias = session.get(AliasRow, ref)
+    """The model of an id or of one of the caller's aliases. Raises NotFound."""
+    alias = session.get(AliasRow, (caller_of(session).owner, ref))
     model = session.get(ModelRow, alias.model_id if alias else ref)
     if model is None and ref == DEFAULT_ALIAS:
         raise NotFound("model_not_found", "there is no default model yet: no job has succeeded")

@@ -31,6 +31,7 @@ def install(app: FastAPI) -> None:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's description of the problems that a route can answer with."""
+    statuses = (*statuses, 408) if 413 in statuses else statuses  # a body can be slow as well
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {
@@ -42,7 +43,9 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _service_error(request: Request, error: ServiceError) -> Response:
-    return _answer(request, error.status, error.title, error.code, error.detail, error.errors)
+    answer = _answer(request, error.status, error.title, error.code, error.detail, error.errors)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _invalid_points(request: Request, error: Exception) -> Response:

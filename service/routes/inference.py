@@ -57,6 +57,7 @@ def assign(
     points = media.parse_points(body, content_type)
     model, mixture = _load(parts, ref)
     components = parts.inference.run(lambda: mixture.assign(points))
+    parts.metrics.assigned_rows.inc(len(points))
     if media_type == media.NPY:
         return media.npy_response(components)
     _check_answer(len(points), 1 + mixture.components * len(include))

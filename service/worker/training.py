@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from structlog.contextvars import bound_contextvars
 
 from service import events, jobs, models
 from service.database import Database
+from service.ownership import Caller
 from service.settings import Settings
 from service.storage import Storage
 from service.worker.heartbeat import CancelRequested, Heartbeat
@@ -42,6 +44,11 @@ class JobRunner:
         if claim is None:
             log.info("job %s is not to be had", job_id)
             return
+        with bound_contextvars(job_id=job_id, attempt=claim.attempt):
+            self._work(claim)
+
+    def _work(self, claim: jobs.Claim) -> None:
+        job_id = claim.job_id
         try:
             self._train(claim)
         except jobs.LeaseLost:
@@ -69,7 +76,7 @@ class JobRunner:
                 on_step=heartbeat.step,
                 on_iteration=recorder.record,
             )
-            with self.database.write() as session:
+            with self.database.used_by(Caller(claim.owner)).write() as session:
                 models.publish(session, claim, fit.mixture, fit.partition)
         recorder.forget_checkpoint()
 

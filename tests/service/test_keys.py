@@ -1,0 +1,188 @@
+"""Keys, what they show and what they may: in the database, without HTTP."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from api_schemas.jobs import JobRequest
+from service import datasets, jobs, keys, models, pulse, quotas
+from service.database import Database
+from service.errors import Forbidden, NotFound, TooMany, Unauthorized
+from service.ownership import Caller
+from service.settings import Settings
+from service.tables import AliasRow, DatasetRow, JobRow, KeyRow, ModelRow, PulseRow, utc_now
+from tests.service import rows
+
+SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
+ALICE, BOB = (Caller(owner, "write") for owner in ("alice", "bob"))
+ADMIN = Caller("root", "admin")
+
+
+def make(database: Database, **fields: object) -> tuple[KeyRow, str]:
+    with database.write() as session:
+        return keys.create(session, **{"name": "x", "role": "write", **fields})  # type: ignore[arg-type]
+
+
+def caller(database: Database, token: str | None) -> Caller:
+    with database.read() as session:
+        return keys.caller(session, token, SETTINGS)
+
+
+def test_without_keys_anyone_is_the_admin(database: Database) -> None:
+    assert caller(database, None) == Caller("", "admin", None, None, None)
+    with pytest.raises(Unauthorized, match="no such key"):
+        caller(database, "kvae_x_y")
+
+
+def test_a_key_is_its_owner_until_it_is_revoked(database: Database) -> None:
+    key, token = make(database, role="read", max_jobs=2)
+    assert len(token.rpartition(key.id.removeprefix("key_"))[2]) >= 43  # 256 bits
+    expected = Caller(key.id, "read", key.id, SETTINGS.quota_bytes, 2)
+    assert caller(database, token) == expected
+    with database.write() as session:
+        keys.revoke(session, key.id)
+    for refused in (token, None):  # the last key's end opens nothing
+        with pytest.raises(Unauthorized) as raised:
+            caller(database, refused)
+        assert raised.value.headers["WWW-Authenticate"].startswith("Bearer")
+    with pytest.raises(NotFound), database.write() as session:
+        keys.revoke(session, "key_x")
+
+
+@pytest.mark.parametrize(
+    "spoil", [str.upper, lambda t: t[:-1], lambda t: t + "x", lambda t: t[5:], lambda t: "é" + t]
+)
+def test_nearly_right_tokens(database: Database, spoil: object) -> None:
+    _, token = make(database)
+    with pytest.raises(Unauthorized):
+        caller(database, spoil(token))  # type: ignore[operator]
+
+
+def test_only_a_hash_is_stored(database: Database) -> None:
+    _, token = make(database)
+    with database.read() as session:
+        stored = session.scalars(select(KeyRow)).one()
+        assert token.split("_", 2)[2] not in str(vars(stored))
+
+
+def test_use_is_noted_to_the_hour(database: Database) -> None:
+    key, _ = make(database)
+    for _ in range(2):
+        with database.write() as session:
+            keys.note_use(session, key.id)
+            used_at = keys.all_keys(session)[0].last_used_at
+            assert used_at
+    with database.write() as session:
+        session.execute(update(KeyRow).values(last_used_at=utc_now() - timedelta(hours=2)))
+        keys.note_use(session, key.id)
+        session.expire_all()
+        assert utc_now() - (keys.all_keys(session)[0].last_used_at or used_at) < timedelta(hours=1)
+
+
+@pytest.fixture
+def alices(database: Database) -> dict[type, str]:
+    """A data set, a job and a model of alice's."""
+    with database.used_by(ALICE).write() as session:
+        job = rows.job(session)
+        model = ModelRow(id="mdl_a", name="a", job_id=job.id, weights_bytes=0, shape=[2])
+        model.columns, model.alpha, model.sizes = [], [1.0], [1]
+        model.metrics, model.code_version = {}, ""
+        session.add(model)
+        session.flush()
+        models.move_alias(session, "best", model.id)
+    return {DatasetRow: job.dataset_id, JobRow: job.id, ModelRow: model.id}
+
+
+@pytest.mark.parametrize("table", [DatasetRow, JobRow, ModelRow])
+def test_what_is_anothers_is_not_there(
+    database: Database, alices: dict[type, str], table: type[JobRow]
+) -> None:
+    for who, sees in ((ALICE, 1), (BOB, 0), (ADMIN, 1), (Caller("alice", "read"), 1)):
+        with database.used_by(who).write() as session:
+            assert len(session.scalars(select(table)).all()) == sees
+            assert (session.get(table, alices[table]) is not None) == sees
+            count = session.scalar(select(func.count()).select_from(table))
+            assert count == sees
+            renamed = session.execute(
+                update(table).values(name="b").execution_options(synchronize_session=False)
+            )
+            assert renamed.rowcount == sees  # type: ignore[attr-defined]
+    with database.used_by(BOB).write() as session:
+        session.execute(delete(AliasRow))
+        everyone = session.scalars(select(table).execution_options(everyone=True)).all()
+        assert len(everyone) == 1
+
+
+def test_the_modules_find_nothing_of_anothers(database: Database, alices: dict[type, str]) -> None:
+    with database.used_by(BOB).write() as session:
+        for find, ref in (
+            (datasets.get, alices[DatasetRow]),
+            (jobs.get, alices[JobRow]),
+            (jobs.request_cancel, alices[JobRow]),
+            (models.get, alices[ModelRow]),
+            (models.get, "best"),
+        ):
+            with pytest.raises(NotFound):
+                find(session, ref)  # type: ignore[operator]
+    with database.used_by(ADMIN).read() as session:
+        assert models.get(session, alices[ModelRow]).aliases[0].owner == "alice"
+        with pytest.raises(NotFound):  # names are everyone's own
+            models.get(session, "best")
+
+
+def test_the_same_name_and_bytes_for_each_owner(database: Database) -> None:
+    for who in (ALICE, BOB):
+        with database.used_by(who).write() as session:
+            rows.dataset(session).sha256 = "e" * 64
+    with pytest.raises(IntegrityError), database.used_by(BOB).write() as session:
+        rows.dataset(session).sha256 = "e" * 64
+
+
+def test_the_quota_of_bytes(database: Database) -> None:
+    allowed = Caller("alice", "write", max_bytes=2)
+    with database.used_by(allowed).write() as session:
+        for _ in range(2):
+            rows.dataset(session)
+            quotas.check_bytes(session)
+        rows.dataset(session)
+        with pytest.raises(Forbidden, match=r"quota 'bytes': .* 2 bytes; .* take 3"):
+            quotas.check_bytes(session)
+    with database.used_by(BOB).write() as session:
+        quotas.check_bytes(session)
+
+
+def test_the_quota_of_jobs(database: Database) -> None:
+    allowed = Caller("alice", "write", max_jobs=1)
+    with database.used_by(allowed).write() as session:
+        first = rows.job(session)
+        with pytest.raises(TooMany, match="quota 'jobs'") as raised:
+            jobs.create(session, first.dataset, JobRequest(components=2))
+        assert raised.value.headers == {"Retry-After": "10"}
+        jobs.request_cancel(session, first.id)
+        rows.job(session)
+
+
+def test_a_worker_is_alive_by_its_pulse_or_by_its_lease(database: Database) -> None:
+    def alive() -> bool:
+        with database.read() as session:
+            return pulse.is_alive(session, 10)
+
+    assert not alive()
+    with database.write() as session:
+        assert pulse.is_due(session, 10)
+        pulse.note(session, "one")
+        pulse.note(session, "one")
+        assert not pulse.is_due(session, 10)
+    assert alive()
+    with database.write() as session:
+        session.execute(update(PulseRow).values(beat_at=utc_now() - timedelta(seconds=31)))
+        job_id = rows.job(session).id
+    assert not alive()
+    with database.write() as session:
+        jobs.claim(session, job_id, 60)
+    assert alive()
+    with database.write() as session:
+        session.execute(update(JobRow).values(lease_expires_at=utc_now()))
+    assert not alive()
