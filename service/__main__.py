@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from service import commands
-from service.embedded import StartError, embedded_stack
+from service.embedded import LOOPBACK, StartError, embedded_stack
 from service.errors import ServiceError
 from service.processes import die_with_parent
 from service.settings import Settings
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kvae", description="Run the whole service.")
     folder: dict[str, Any] = {"type": Path, "help": "where all data lie"}
     parser.add_argument("--folder", default=Path("kvae-data"), **folder)
+    parser.add_argument("--host", default=LOOPBACK, help="where to listen; others need a key")
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free one")
     parser.add_argument(
         "--with-parent", action="store_true", help="also end when the parent process does"
@@ -57,7 +58,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     for stopping in (signal.SIGTERM, signal.SIGINT):  # SIGINT may be inherited as ignored
         signal.signal(stopping, _interrupt)
     Settings()  # a wrong one is told here, not in the logs of the children
-    with embedded_stack(arguments.folder, arguments.port) as stack:
+    with embedded_stack(arguments.folder, arguments.port, arguments.host) as stack:
         print(f"kVAE is ready at {stack.address} (API: {stack.address}/docs)", flush=True)
         stack.watch()
 

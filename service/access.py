@@ -3,7 +3,6 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from service import keys
 from service.database import Database
 from service.errors import Forbidden
+from service.hosts import is_loopback
 from service.ownership import Caller
 from service.rate_limits import RateLimiter
 from service.settings import Settings
@@ -104,14 +104,6 @@ def check_role(request: Request, caller: Caller) -> None:
     if not reads and caller.role == "read":
         detail = f"{request.method} {path} needs a key with the role write; this one may read"
         raise Forbidden("role_too_low", detail)
-
-
-def is_loopback(host: str) -> bool:
-    """True of ``localhost`` and of loopback addresses."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _fingerprint(token: str | None) -> bytes:
