@@ -51,7 +51,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         parts.inference.close()
         database.close()
 
-    app = FastAPI(title="kVAE", version=version("kvae"), description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="kVAE",
+        version=version("kvae"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
+    )
     known_query = Depends(refuse_unknown_query)
     app.include_router(health.router, dependencies=[known_query])
     for module in (datasets, jobs, models, inference, metrics):

@@ -71,6 +71,10 @@ def _http_error(request: Request, error: HTTPException) -> Response:
         detail = f"{request.method} {request.url.path}: {phrase.lower()}"
     answer = _answer(request, error.status_code, phrase, code, detail)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405 and "route" in request.scope:
+        # the router tells the methods of one route, and several may have this path
+        methods = request.app.openapi()["paths"].get(request.scope["route"].path, {})
+        answer.headers["Allow"] = ", ".join(sorted(methods)).upper() or answer.headers["Allow"]
     return answer
 
 

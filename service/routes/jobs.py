@@ -32,7 +32,12 @@ FORM_FIELDS = {
     "seed": {"type": "integer", "minimum": 0},
     "config": {"type": "string", "description": "TrainingOptions as JSON"},
 }
-FORM = {"type": "object", "required": ["file", "components"], "properties": FORM_FIELDS}
+FORM = {
+    "type": "object",
+    "required": ["file", "components"],
+    "properties": FORM_FIELDS,
+    "additionalProperties": False,
+}
 
 
 async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes | uploads.Form]:

@@ -45,7 +45,9 @@ class JobRunner:
             log.info("job %s is not to be had", job_id)
             return
         with bound_contextvars(job_id=job_id, attempt=claim.attempt):
+            log.info("job begins")
             self._work(claim)
+            log.info("job ends")
 
     def _work(self, claim: jobs.Claim) -> None:
         job_id = claim.job_id

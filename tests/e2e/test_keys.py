@@ -207,6 +207,9 @@ def test_logs_tell_what_happened_and_no_secret(guarded: Guarded) -> None:
     assert (line["method"], line["route"], line["status"]) == ("GET", "/jobs/{job_id}", 422)
     assert line["key"] == f"key_{token.split('_')[1]}"
     assert line["ms"] > 0
+    of_job = [line for line in guarded.log("worker") if "job_id" in line]
+    assert [line["event"] for line in of_job[:2]] == ["job begins", "job ends"]
+    assert (of_job[0]["job_id"], of_job[0]["attempt"]) == (guarded.things["job_id"], 1)
     everything = "".join(path.read_text() for path in (guarded.folder / "logs").iterdir())
     assert secret not in everything
     for token in guarded.keys.values():
