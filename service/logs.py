@@ -37,7 +37,9 @@ def configure(settings: Settings) -> None:
     rendered: Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+        else structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
