@@ -48,6 +48,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         stop.set()
         sweeper.join()
+        if app.state.gate.limiter:
+            app.state.gate.limiter.close()
         parts.inference.close()
         database.close()
 

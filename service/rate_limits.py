@@ -38,13 +38,13 @@ class RateLimiter:
     allowed anyway, and must not be what stops the service."""
 
     def __init__(self, broker_url: str, per_second: int) -> None:
-        storage = RedisStorage(
+        self._storage = RedisStorage(
             broker_url.replace("redis+socket:", "redis+unix:"),
             key_prefix="kvae-requests",
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
         )
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
         self._item = RateLimitItemPerSecond(per_second)
 
     def count(self, who: str) -> Usage | None:
@@ -62,3 +62,6 @@ class RateLimiter:
             headers = {**usage.headers(), "Retry-After": str(seconds)}
             raise TooMany("rate_limited", detail, headers=headers)
         return usage
+
+    def close(self) -> None:
+        self._storage.storage.close()

@@ -1,5 +1,7 @@
 """Requests are counted over all processes, and secrets blotted out of what is logged."""
 
+from contextlib import closing
+
 import pytest
 
 from service.errors import TooMany
@@ -16,18 +18,21 @@ def ask_too_often(limiter: RateLimiter, who: str, times: int = 1000) -> None:
 
 
 def test_two_processes_share_a_limit() -> None:
-    with broker_server() as broker:
-        limiters = [RateLimiter(broker, 10), RateLimiter(broker, 10)]
-        first = limiters[0].count("alice")
+    with (
+        broker_server() as broker,
+        closing(RateLimiter(broker, 10)) as one,
+        closing(RateLimiter(broker, 10)) as other,
+    ):
+        first = one.count("alice")
         assert first
         assert first.headers()["RateLimit-Policy"] == '"requests";q=10;w=1'
         assert first.headers()["RateLimit"].startswith('"requests";r=9;t=')
         with pytest.raises(TooMany, match="more than 10 requests a second") as raised:
-            ask_too_often(limiters[0], "alice")
+            ask_too_often(one, "alice")
         assert int(raised.value.headers["Retry-After"]) >= 1
         with pytest.raises(TooMany):
-            ask_too_often(limiters[1], "alice", 10)
-        assert limiters[1].count("bob")
+            ask_too_often(other, "alice", 10)
+        assert other.count("bob")
 
 
 def test_without_redis_requests_pass() -> None:
