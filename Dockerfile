@@ -20,4 +20,6 @@ ENV PATH=/venv/bin:$PATH \
     KVAE_STORAGE_PATH=/var/lib/kvae
 USER 10001
 EXPOSE 8000
-CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", "--no-access-log"]
+# open event streams are cut at the end; their clients come back
+CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
+     "--no-access-log", "--timeout-graceful-shutdown", "20"]

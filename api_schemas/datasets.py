@@ -1,20 +1,58 @@
 """Data sets: N points of one shape."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-DatasetFormat = Literal["csv", "npy", "parquet"]
+from api_schemas.common import Name
+
+DatasetFormat = Literal["csv", "npy", "npz", "parquet", "arrow", "idx", "zip"]
+ColumnType = Literal["number", "integer", "boolean", "category", "pixels"]
+Missing = Literal["refuse", "drop", "mean", "median", "mode"]
+Categories = Literal["refuse", "onehot"]
 
 
 class Column(BaseModel):
     """One column of a table; of images, all pixels together."""
 
     name: str
-    min: float
-    max: float
-    mean: float
+    type: ColumnType
+    missing: int = Field(0, description="values that the upload lacks")
+    min: float | None = Field(None, description="of the values that are there; not of categories")
+    max: float | None = None
+    mean: float | None = Field(None, description="of booleans the share that is true")
+    categories: list[str] | None = Field(
+        None, description="the values of a category, in the order of their 0/1 columns"
+    )
+    fill: float | str | None = Field(
+        None, description="what a missing value becomes; none: it is refused"
+    )
+
+
+class DatasetOptions(BaseModel):
+    """How an upload becomes points. Other options make another data set of the same bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: list[Annotated[str, Field(max_length=1000)]] | None = Field(
+        None, min_length=1, description="names of the columns to use, in this order; none: all"
+    )
+    missing: Missing = Field(
+        "refuse",
+        description="what becomes of a table's missing values: refuse the file, drop their rows, "
+        "or fill in the column's mean, median or mode (of categories and booleans the mode)",
+    )
+    categories: Categories = Field(
+        "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
+    )
+    array: str | None = Field(None, max_length=1000, description="which array of an NPZ file")
+
+
+class DatasetCreate(DatasetOptions):
+    """The options of an upload, and what to call it."""
+
+    name: Name | None = None
 
 
 class Dataset(BaseModel):
@@ -26,9 +64,21 @@ class Dataset(BaseModel):
     name: str
     format: DatasetFormat
     bytes: int = Field(description="size of the upload")
-    sha256: str = Field(description="of the uploaded bytes; the same bytes are one data set")
+    sha256: str = Field(description="of the uploaded bytes")
+    options: DatasetOptions = Field(
+        description="as uploaded with; the same bytes with the same options are one data set",
+    )
     rows: int = Field(description="number of points, N")
     shape: list[int] = Field(description="of one point: [D], [H, W] or [C, H, W]")
     dtype: str = Field(description="as which the points are stored")
     columns: list[Column]
     warnings: list[str]
+
+
+class PointRow(BaseModel):
+    """One point of a data set, in the data's own units."""
+
+    row: int = Field(description="0-based")
+    values: dict[str, Any] | list[Any] = Field(
+        description="by column; of images nested lists, (H, W) or (C, H, W)"
+    )

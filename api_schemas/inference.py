@@ -6,14 +6,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_SAMPLES = 100_000
 
-AssignField = Literal["log_densities", "posterior"]
+AssignField = Literal["log_densities", "posterior", "confidence", "outlier_score"]
 
 
 class AssignRequest(BaseModel):
-    """Points as nested lists: N rows of D numbers, or N images (H, W) or (C, H, W)."""
+    """Points as nested lists, N rows of D values or N images (H, W) or (C, H, W); or N records,
+    values by the names of the columns, of which others than the model's are ignored."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"points": [[0.1, 2.0], [1.5, -0.3]]}}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"points": [[0.1, 2.0], [1.5, -0.3]]},
+                {"points": [{"x": 0.1, "y": 2.0}, {"x": 1.5, "y": -0.3}]},
+            ]
+        },
     )
 
     points: list[Any] = Field(min_length=1)
@@ -34,6 +41,18 @@ class Assignment(BaseModel):
     posterior: list[list[float]] | None = Field(
         None, description="P(component | point) with alpha as the prior, (N, K)"
     )
+    confidence: list[float] | None = Field(
+        None,
+        description="the posterior of the point's own component, (N,); where alpha outweighs the "
+        "densities another component's may be higher",
+    )
+    outlier_score: list[float] | None = Field(
+        None,
+        description="share of the training points that the mixture makes more likely than this "
+        "point, (N,): 0.999 is less likely than 99.9 % of them. By the importance-weighted log "
+        "density of the alpha-weighted generators, against 1,000 training points kept with the "
+        "model; of VAEs only",
+    )
 
 
 class Sample(BaseModel):
@@ -43,4 +62,8 @@ class Sample(BaseModel):
     model: str
     seed: int = Field(description="the same seed gives the same samples")
     components: list[int] = Field(description="which component made each point")
-    points: list[Any]
+    columns: list[str] | None = Field(None, description="of the rows of a table, in their order")
+    points: list[Any] = Field(
+        description="rows of a table, their integers, booleans and categories as in the data; or "
+        "images, pixels within the data's range"
+    )

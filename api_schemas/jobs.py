@@ -1,9 +1,19 @@
 """Jobs: one training run of a data set each."""
 
+import base64
+import binascii
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    UrlConstraints,
+)
 
 from api_schemas.common import Name
 from api_schemas.training import (
@@ -17,6 +27,46 @@ from api_schemas.training import (
 
 JobStatus = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
 
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
+SECRET_BYTES = range(24, 65)
+
+
+def webhook_key(secret: str) -> bytes:
+    """The key that a secret stands for. Raises ValueError."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or len(key) not in SECRET_BYTES:
+        raise ValueError(f"must be {SECRET_PREFIX} and the base64 of 24 to 64 random bytes")
+    return key
+
+
+def _checked(secret: SecretStr) -> SecretStr:
+    webhook_key(secret.get_secret_value())
+    return secret
+
+
+class Webhook(BaseModel):
+    """Where to tell how a job ends: a POST that follows the Standard Webhooks specification."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[HttpUrl, UrlConstraints(max_length=2000)] = Field(
+        description="HTTPS, at a public address unless the service allows others",
+        json_schema_extra={"pattern": "^https?://"},
+    )
+    secret: Annotated[SecretStr, AfterValidator(_checked)] | None = Field(
+        None,
+        description="what messages are signed with: whsec_ and the base64 of 24 to 64 random "
+        "bytes; never shown again; none: they are not signed",
+        json_schema_extra={"pattern": f"^{SECRET_PREFIX}[A-Za-z0-9+/]{{32,86}}={{0,2}}$"},
+    )
+
+    @property
+    def plain_secret(self) -> str | None:
+        return self.secret.get_secret_value() if self.secret else None
+
 
 class JobRequest(BaseModel):
     """What to train, whatever the data set."""
@@ -29,8 +79,15 @@ class JobRequest(BaseModel):
         description="where the options start from: what measured best, or the paper as written",
     )
     name: Name | None = None
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**63,
+        description="of every random stream: the same request gives the same model, another seed "
+        "another try",
+    )
     config: TrainingOptions = Field(TrainingOptions(), description="changes to the preset")
+    webhook: Webhook | None = None
 
     def training_config(self) -> TrainingConfig:
         """The whole run that is asked for."""
@@ -83,6 +140,26 @@ class Job(BaseModel):
     progress: Progress
     error: JobError | None = None
     model: str | None = Field(None, description="id of the result, once succeeded")
+    webhook_url: str | None = Field(None, description="what is told how the job ends")
+
+
+class Checkpoint(BaseModel):
+    """What an iteration left, to go on from."""
+
+    object: Literal["job.checkpoint"] = "job.checkpoint"
+    iteration: int
+    created_at: datetime
+    bytes: int
+    sha256: str
+    kept: bool = Field(description="whether it is still stored: the newest two are until success")
+
+
+class JobMessage(BaseModel):
+    """Body of a webhook's POST; the header webhook-id is the same at each attempt."""
+
+    type: Literal["job.succeeded", "job.failed", "job.cancelled"]
+    timestamp: datetime = Field(description="when it happened")
+    data: Job = Field(description="the job as it is when this is sent")
 
 
 class JobEvent(BaseModel):

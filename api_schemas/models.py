@@ -1,25 +1,42 @@
-"""Models: the immutable results of succeeded jobs."""
+"""Models: the immutable results of succeeded jobs, and what is imported."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api_schemas.datasets import Column, PointRow
 from api_schemas.training import TrainingConfig
 
 
-class Provenance(BaseModel):
-    """From what a model was made."""
+def _no_model_id(name: str) -> str:
+    if name.startswith("mdl_"):
+        raise ValueError("'mdl_' begins the id of a model, not an alias")
+    return name
 
-    job: str
-    dataset: str
-    dataset_sha256: str
+
+AliasName = Annotated[
+    str,
+    Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._-]*$"),
+    AfterValidator(_no_model_id),
+]
+
+
+class Provenance(BaseModel):
+    """From what a model was made. Of an imported one, where it was trained."""
+
+    source: Literal["trained", "imported"]
+    origin: str | None = Field(None, description="id that an imported model was exported under")
+    job: str | None
+    dataset: str | None
+    dataset_sha256: str | None
     seed: int
-    code_version: str
+    code_version: str | None
+    torch_version: str | None = None
 
 
 class Model(BaseModel):
-    """Generators, estimator, mixture weights and preprocessing of one succeeded job."""
+    """Generators, estimator, mixture weights and preprocessing; never changes."""
 
     id: str
     object: Literal["model"] = "model"
@@ -28,7 +45,7 @@ class Model(BaseModel):
     aliases: list[str] = Field(description="movable names; 'default' is used when none is named")
     components: int = Field(description="K")
     shape: list[int] = Field(description="of one point: [D], [H, W] or [C, H, W]")
-    columns: list[str]
+    columns: list[Column] = Field(description="how new points are to look, and samples do")
     alpha: list[float] = Field(description="mixture weights: sizes / rows")
     sizes: list[int] = Field(description="training points a component")
     rows: int = Field(description="training points, N")
@@ -42,3 +59,71 @@ class AssignedRow(BaseModel):
 
     row: int = Field(description="0-based, in the order of the upload")
     component: int
+    confidence: float | None = Field(
+        description="posterior probability of the component; none where it was not kept"
+    )
+
+
+class Feature(BaseModel):
+    """One value of the points of a component, against that of all points."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    mean: float
+    deviation: float = Field(ge=0, description="standard deviation within the component")
+    shift: float = Field(
+        description="the mean's distance from that of all points, in standard deviations of theirs"
+    )
+
+
+class NamedFeature(Feature):
+    """A feature under the name that its column has."""
+
+    name: str
+
+
+class Component(BaseModel):
+    """One of the K generative models."""
+
+    object: Literal["model.component"] = "model.component"
+    component: int = Field(description="j, 0-based")
+    alpha: float = Field(description="mixture weight")
+    size: int = Field(description="training points that it holds")
+
+
+class ComponentDetail(Component):
+    """What a component looks like."""
+
+    features: list[NamedFeature] = Field(
+        description="of rows of at most 1,024 numbers; largest shift first"
+    )
+    typical: list[PointRow] = Field(
+        description="members of highest density under the component, of up to 1,000 at random; "
+        "none once the data set is deleted"
+    )
+    samples: list[dict[str, Any] | list[Any]] = Field(
+        description="points that it makes up, as those; the same at every call"
+    )
+
+
+class AliasMove(BaseModel):
+    """Body of PUT /aliases/{name}."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"model": "mdl_01kagx3w0c8m5y2v4zq7t9e6bn"}}
+    )
+
+    model: str = Field(description="id of a model, or another alias of it")
+
+
+class Alias(BaseModel):
+    """A movable name for a model."""
+
+    id: str = Field(description="the name")
+    object: Literal["alias"] = "alias"
+    created_at: datetime
+    updated_at: datetime
+    model: str
+    pinned: bool = Field(
+        description="false: 'default' as it is at first, which moves to each newly trained model"
+    )

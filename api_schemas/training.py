@@ -60,7 +60,9 @@ class TrainingOptions(BaseModel):
         description="kind of network; auto: conv for images larger than 32 x 32, else mlp",
     )
     likelihood: LikelihoodName = Field(
-        "auto", description="p(x | z); gaussian has one learned scale a component; auto: gaussian"
+        "auto",
+        description="p(x | z); gaussian has one learned scale a component; auto: bernoulli (the "
+        "cross-entropy) for images of 16 pixels and more a side, else gaussian",
     )
     sample_noise: bool = Field(
         True,
@@ -105,8 +107,9 @@ class TrainingOptions(BaseModel):
     )
     initial_partition: PartitionName = Field(
         "auto",
-        description="auto: the best of k-means, a Gaussian mixture and two cuts of a neighbour "
-        "graph, by the normalised cut; merge: many small components merged by confusion; "
+        description="auto: the Gaussian mixture's where twice as many Gaussians explain the points "
+        "no better (BIC), else the best of k-means, that mixture and two cuts of a neighbour "
+        "graph by the normalised cut; merge: many small components merged by confusion; "
         "embedding: k-means on the codes of one VAE; voronoi: cells of random points; "
         "uniform: every generator is first trained on all points (the paper)",
     )
@@ -137,8 +140,9 @@ class TrainingOptions(BaseModel):
     )
     keep_best: bool = Field(
         True,
-        description="keep the iteration whose partition has the lowest normalised cut; "
-        "false: the last one",
+        description="keep the iteration whose partition separates the points best, without labels: "
+        "by its misfit to the Gaussian mixture where the clusters are Gaussian, else by the "
+        "normalised cut; false: the last one",
     )
     pretraining_epochs: float | None = Field(
         None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from trainer.evaluation.synthetic import POINTS, VARIANCES, synthetic
 
@@ -23,6 +23,12 @@ FCPS = (
     "wingnut",
 )
 NOISE = 0  # label of points that FCPS leaves unjudged
+TABLES = {"iris": load_iris, "wine": load_wine, "breast-cancer": load_breast_cancer}
+OVERLAPPING = {  # name: the weights of Gaussians, their dimensions, the distance of their centres
+    "overlapping": ([0.2] * 5, 10, 3.0),
+    "unbalanced": ([0.9, 0.07, 0.03], 2, 7.0),
+}
+OVERLAPPING_POINTS = 1_500
 IMAGES = 10_000  # of MNIST, where it is clustered
 IDX_HEADER = 4  # bytes before the sizes
 
@@ -38,7 +44,7 @@ def data_folder() -> Path | None:
 
 def clustering_sets(folder: Path | None) -> list[str]:
     """Names that `load` knows; without a folder those that need none."""
-    made = ["digits", *(f"synthetic-{modes}" for modes in VARIANCES)]
+    made = ["digits", *TABLES, *OVERLAPPING, *(f"synthetic-{modes}" for modes in VARIANCES)]
     return made if folder is None else [*FCPS, "pendigits", "mnist", *made]
 
 
@@ -47,6 +53,11 @@ def load(name: str, folder: Path | None) -> tuple[Points, Labels]:
     if name == "digits":
         digits = load_digits()
         return digits.images, digits.target
+    if name in TABLES:
+        points, labels = TABLES[name](return_X_y=True)
+        return points, labels
+    if name in OVERLAPPING:
+        return _gaussians(*OVERLAPPING[name])
     if name.startswith("synthetic-"):
         return synthetic(int(name.removeprefix("synthetic-")), POINTS, seed=0)
     if folder is None:
@@ -69,6 +80,15 @@ def mnist(folder: Path, train: bool = True) -> tuple[NDArray[np.uint8], Labels]:
     raw = folder / "MNIST" / "raw"
     images = _idx(raw / f"{part}-images-idx3-ubyte.gz")
     return images, _idx(raw / f"{part}-labels-idx1-ubyte.gz").astype(np.int64)
+
+
+def _gaussians(weights: list[float], dimensions: int, radius: float) -> tuple[Points, Labels]:
+    """Unit Gaussians whose centres lie ``radius`` from the origin, in random directions."""
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(len(weights), dimensions))
+    centres *= radius / np.linalg.norm(centres, axis=1, keepdims=True)
+    labels = rng.choice(len(weights), OVERLAPPING_POINTS, p=weights)
+    return centres[labels] + rng.normal(size=(OVERLAPPING_POINTS, dimensions)), labels
 
 
 def _idx(path: Path) -> NDArray[np.uint8]:

@@ -110,7 +110,7 @@ def demonstrate(
         write_pictures(api, arguments.out, k)
         samples = array(api.get("/sample", params={"n": SAMPLES, "seed": SEED}, headers=NPY))
     np.save(arguments.out / "samples.npy", samples)
-    partition = array(api.get(f"/models/{job['model']}/assignments", headers=NPY))
+    partition = array(api.get(f"/models/{job['model']}/assignments", headers=NPY))["component"]
     write_members(arguments.out, seen, partition, k)
     write_overview(api, arguments.out, seen, partition, k)
     report = {

@@ -11,14 +11,27 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from service import logs, media, openapi, problems, tracing
 from service.access import Gate, Keyring, admitted
+from service.archives.export import Exporter
 from service.database import Database
+from service.deliveries import delivering
 from service.dependencies import Parts, refuse_unknown_query
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Observed
 from service.queue import JobQueue, create_celery
 from service.rate_limits import RateLimiter
-from service.routes import datasets, health, inference, jobs, metrics, models
+from service.routes import (
+    aliases,
+    datasets,
+    health,
+    inference,
+    job_history,
+    jobs,
+    metrics,
+    models,
+    webhooks,
+)
 from service.settings import Settings
 from service.storage import Storage
 from service.sweeper import sweep_until
@@ -45,7 +58,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, database, parts.queue, counters.sweeps.inc)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
-        yield
+        async with delivering(settings, parts.database):
+            yield
         stop.set()
         sweeper.join()
         if app.state.gate.limiter:
@@ -59,10 +73,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=openapi.operation_id,
+        webhooks=webhooks.router,
     )
     known_query = Depends(refuse_unknown_query)
     app.include_router(health.router, dependencies=[known_query])
-    for module in (datasets, jobs, models, inference, metrics):
+    for module in (datasets, jobs, job_history, models, aliases, inference, metrics):
         app.include_router(
             module.router,
             dependencies=[Depends(admitted), known_query],
@@ -92,8 +107,6 @@ def add_middleware(app: FastAPI, settings: Settings, counters: Metrics) -> None:
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
     """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
     caps = [settings.max_body_bytes]
-    if path == "/assign":
-        caps.append(settings.max_assign_bytes)
     if media_type == media.JSON:
         caps.append(settings.max_json_bytes)
     return min(caps)
@@ -110,6 +123,8 @@ def open_parts(settings: Settings, database: Database, counters: Metrics) -> Par
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
         metrics=counters,
+        exporter=Exporter(),
+        streams=EventStreams(database),
     )
     show_cache(parts)
     return parts

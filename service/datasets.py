@@ -1,23 +1,35 @@
 """Data sets: uploads, checked once and immutable after."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api_schemas.datasets import Dataset
+from api_schemas.common import Page
+from api_schemas.datasets import Column, Dataset, DatasetOptions, PointRow
 from service import quotas
 from service.database import Database
-from service.errors import NotFound
+from service.encoding import Encoding, some
+from service.errors import Conflict, NotFound
 from service.ids import new_id
 from service.ingest import Points, read_points
 from service.ownership import caller_of
+from service.paging import page_of
 from service.storage import Storage, seal
-from service.tables import DatasetRow
+from service.tables import DatasetRow, JobRow, utc_now
+
+MAX_PAGE_VALUES = 1 << 20
+LIVE = DatasetRow.deleted_at.is_(None)
 
 
 @dataclass(frozen=True)
@@ -32,16 +44,27 @@ class Upload:
 
 @contextmanager
 def storing(
-    database: Database, storage: Storage, upload: Upload, name: str | None, max_bytes: int
+    database: Database,
+    storage: Storage,
+    upload: Upload,
+    options: DatasetOptions,
+    name: str | None,
+    max_bytes: int,
 ) -> Iterator[tuple[Session, DatasetRow, bool]]:
     """A transaction with an upload's data set in it, and whether that is new.
 
-    The same bytes of one owner are one data set. Whatever raises in here or in the block leaves
-    nothing behind. Raises InvalidInput, TooLarge, UnsupportedMediaType, or Forbidden by quota.
+    The same bytes of one owner with the same options are one data set. Whatever raises in here or
+    in the block leaves nothing behind. Raises InvalidInput, TooLarge, UnsupportedMediaType, or
+    Forbidden by quota.
     """
+    identity = _identity(upload, options)
+    with database.write() as session:
+        if known := _known(session, identity):
+            yield session, known, False
+            return
     with storage.scratch() as path:
-        points = read_points(upload.path, path, max_bytes)
-        draft = _row(upload, points, path, name)
+        points = read_points(upload.path, path, options, max_bytes)
+        draft = _row(upload, options, points, path, name)
         with database.write() as session:
             row, is_new = _add(session, draft)
             if is_new:
@@ -54,9 +77,34 @@ def storing(
 def get(session: Session, dataset_id: str) -> DatasetRow:
     """Raises NotFound."""
     row = session.get(DatasetRow, dataset_id)
+    if row is None or row.deleted_at is not None:
+        raise NotFound.of("dataset", dataset_id)
+    return row
+
+
+def hold(session: Session, dataset_id: str) -> DatasetRow:
+    """The data set, which can't be deleted before the transaction ends. Raises NotFound."""
+    query = select(DatasetRow).where(DatasetRow.id == dataset_id, LIVE)
+    row = session.scalar(query.with_for_update(read=True, key_share=True))
     if row is None:
         raise NotFound.of("dataset", dataset_id)
     return row
+
+
+def delete(database: Database, storage: Storage, dataset_id: str) -> None:
+    """Forget a data set and its points. Raises NotFound, or Conflict while a job needs it."""
+    with database.write() as session:
+        query = select(DatasetRow).where(DatasetRow.id == dataset_id, LIVE)
+        row = session.scalar(query.with_for_update())
+        if row is None:
+            raise NotFound.of("dataset", dataset_id)
+        unfinished = select(JobRow.id).where(
+            JobRow.dataset_id == dataset_id, JobRow.finished_at.is_(None)
+        )
+        if jobs := session.scalars(unfinished.execution_options(everyone=True)).all():
+            raise Conflict("dataset_in_use", f"data set {dataset_id!r} is needed by {some(jobs)}")
+        row.deleted_at, row.identity = utc_now(), None
+    _delete_points(database, storage, row.points_sha256)
 
 
 def view(row: DatasetRow) -> Dataset:
@@ -64,26 +112,81 @@ def view(row: DatasetRow) -> Dataset:
     return Dataset.model_validate(row, from_attributes=True)
 
 
+def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray[Any]:
+    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images."""
+    mapped = np.load(storage.path(row.points_sha256), mmap_mode="r")
+    n = min(limit, max(1, MAX_PAGE_VALUES // prod(row.shape)))
+    return np.array(mapped[after + 1 : after + 1 + n])
+
+
+def rows_page(row: DatasetRow, points: NDArray[Any], after: int) -> Page[PointRow]:
+    """Points that follow row ``after`` as a page of rows in the data's own units."""
+    values = values_of(row.columns, points)
+    found = [PointRow(row=after + 1 + at, values=value) for at, value in enumerate(values)]
+    return page_of(found, after + 1 + len(found) < row.rows, lambda item: item.row)
+
+
+def values_of(columns: list[dict[str, Any]], points: NDArray[Any]) -> list[Any]:
+    """Points (n, ...) in the data's own units: by column, of images nested lists."""
+    if points.ndim > 2:
+        images: list[Any] = points.tolist()
+        return images
+    encoding = Encoding([Column.model_validate(column) for column in columns])
+    rows: list[Any] = encoding.decode(points).to_pylist()
+    return rows
+
+
+def _identity(upload: Upload, options: DatasetOptions) -> str:
+    """A hash of the bytes and of the options that are not the defaults."""
+    chosen = json.dumps(_chosen(options), sort_keys=True)
+    return hashlib.sha256(f"{upload.sha256} {chosen}".encode()).hexdigest()
+
+
+def _chosen(options: DatasetOptions) -> dict[str, Any]:
+    return options.model_dump(include=set(DatasetOptions.model_fields), exclude_defaults=True)
+
+
+def _known(session: Session, identity: str | None) -> DatasetRow | None:
+    own = DatasetRow.owner == caller_of(session).owner  # as admins are shown everyone's
+    query = select(DatasetRow).where(own, DatasetRow.identity == identity)
+    return session.scalar(query.with_for_update(read=True, key_share=True))
+
+
 def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
-    own = DatasetRow.owner == caller_of(session).owner
-    same = select(DatasetRow).where(own, DatasetRow.sha256 == draft.sha256)
-    if known := session.scalars(same).first():
+    if known := _known(session, draft.identity):
         return known, False
     try:
         with session.begin_nested():
             session.add(draft)
-    except IntegrityError:  # another request stored the same bytes in this moment
-        return session.scalars(same).one(), False
+    except IntegrityError:  # another request stored the same in this moment
+        known = _known(session, draft.identity)
+        if known is None:
+            raise
+        return known, False
     return draft, True
 
 
-def _row(upload: Upload, points: Points, path: Path, name: str | None) -> DatasetRow:
+def _delete_points(database: Database, storage: Storage, points_sha256: str) -> None:
+    """Delete a blob unless another data set, whosever, has the same points."""
+    with database.write() as session:
+        if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
+            session.execute(text("LOCK TABLE datasets IN SHARE ROW EXCLUSIVE MODE"))
+        same = select(DatasetRow.id).where(DatasetRow.points_sha256 == points_sha256, LIVE)
+        if session.scalar(same.limit(1).execution_options(everyone=True)) is None:
+            storage.delete(points_sha256)
+
+
+def _row(
+    upload: Upload, options: DatasetOptions, points: Points, path: Path, name: str | None
+) -> DatasetRow:
     return DatasetRow(
         id=new_id("ds"),
         name=(name or upload.filename.replace("\0", "") or "data set")[:200],
         format=points.format,
         bytes=upload.bytes,
         sha256=upload.sha256,
+        options=_chosen(options),
+        identity=_identity(upload, options),
         stored_bytes=path.stat().st_size,
         points_sha256=seal(path),
         rows=points.rows,

@@ -5,10 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
+from pydantic import BaseModel
 
 from service.access import CallerDep
+from service.archives.export import Exporter
 from service.database import Database
 from service.errors import InvalidInput
+from service.event_stream import EventStreams
 from service.inference import Inference
 from service.metrics import Metrics
 from service.queue import JobQueue
@@ -26,6 +29,8 @@ class Parts:
     queue: JobQueue
     inference: Inference
     metrics: Metrics
+    exporter: Exporter
+    streams: EventStreams
 
 
 async def all_parts(request: Request) -> Parts:
@@ -50,7 +55,13 @@ async def refuse_unknown_query(request: Request) -> None:
 
 
 def _query_names(dependant: Dependant) -> set[str]:
-    names = {field.alias for field in dependant.query_params}
+    names: set[str] = set()
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names.update(kind.model_fields)
+        else:
+            names.add(field.alias)
     return names.union(*(_query_names(inner) for inner in dependant.dependencies))
 
 

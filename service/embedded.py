@@ -148,6 +148,7 @@ def _children(
     broker += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
     api = [*python, "uvicorn", "service.app:create_app", "--factory"]
     api += ["--fd", str(listener.fileno()), "--no-access-log"]
+    api += ["--timeout-graceful-shutdown", "2"]  # cuts event streams; clients come back to them
     worker = [*python, "service.worker"]
 
     def child(name: str, command: list[str], stop: signal.Signals, *fds: int) -> Child:

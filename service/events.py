@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 from api_schemas.common import Page
 from api_schemas.jobs import JobEvent
 from service.paging import page_of
-from service.tables import EventRow
+from service.tables import EventRow, JobRow
+
+Level = Literal["info", "warning", "error"]
 
 
 def add(
@@ -16,10 +18,15 @@ def add(
     job_id: str,
     type: Literal["message", "metrics", "status"],
     message: str,
-    level: Literal["info", "warning", "error"] = "info",
+    level: Level = "info",
     **data: Any,
 ) -> None:
-    """Append a line to a job's log."""
+    """Append a line to a job's log.
+
+    Who writes to a log holds its job's row till the commit, so that events become visible in the
+    order of their ids, and a reader that asks for those after the last one misses none.
+    """
+    session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
     session.add(EventRow(job_id=job_id, type=type, level=level, message=message[:1000], data=data))
 
 

@@ -12,9 +12,14 @@ CREATED_AT = "2026-03-01T09:30:00Z"
 STARTED_AT = "2026-03-01T09:30:01Z"
 FINISHED_AT = "2026-03-01T09:30:14Z"
 
-COLUMN = {"name": "width", "min": 0.1, "max": 6.9, "mean": 3.2}
+COLUMN = {"name": "width", "type": "number", "min": 0.1, "max": 6.9, "mean": 3.2}
+COLUMNS = [COLUMN, {**COLUMN, "name": "height"}]
+POINT = {"row": 0, "values": {"width": 5.8, "height": 0.4}}
+COMPONENT = {"object": "model.component", "component": 1, "alpha": 0.6, "size": 180}
+FEATURE = {"name": "width", "mean": 5.6, "deviation": 0.7, "shift": 1.2}
 PROGRESS = {"iteration": 8, "of": 8, "fraction": 1.0, "eta_seconds": None}
 PROVENANCE = {
+    "source": "trained",
     "job": JOB_ID,
     "dataset": DATASET_ID,
     "dataset_sha256": SHA256,
@@ -39,9 +44,11 @@ def examples() -> dict[str, dict[str, Any]]:
             "rows": 300,
             "shape": [2],
             "dtype": "float64",
-            "columns": [COLUMN, {**COLUMN, "name": "height"}],
+            "columns": COLUMNS,
+            "options": {"missing": "refuse", "categories": "refuse"},
             "warnings": [],
         },
+        "PointRow": POINT,
         "Job": {
             "id": JOB_ID,
             "object": "job",
@@ -56,6 +63,14 @@ def examples() -> dict[str, dict[str, Any]]:
             "progress": PROGRESS,
             "error": None,
             "model": MODEL_ID,
+        },
+        "Checkpoint": {
+            "object": "job.checkpoint",
+            "iteration": 8,
+            "created_at": FINISHED_AT,
+            "bytes": 524288,
+            "sha256": SHA256,
+            "kept": False,
         },
         "JobEvent": {
             "id": "17",
@@ -74,7 +89,7 @@ def examples() -> dict[str, dict[str, Any]]:
             "aliases": ["default"],
             "components": 2,
             "shape": [2],
-            "columns": ["width", "height"],
+            "columns": COLUMNS,
             "alpha": [0.4, 0.6],
             "sizes": [120, 180],
             "rows": 300,
@@ -82,13 +97,29 @@ def examples() -> dict[str, dict[str, Any]]:
             "config": config,
             "provenance": PROVENANCE,
         },
-        "AssignedRow": {"row": 0, "component": 1},
+        "Component": COMPONENT,
+        "ComponentDetail": {
+            **COMPONENT,
+            "features": [FEATURE],
+            "typical": [POINT],
+            "samples": [{"width": 5.5, "height": 0.3}],
+        },
+        "Alias": {
+            "id": "default",
+            "object": "alias",
+            "created_at": FINISHED_AT,
+            "updated_at": FINISHED_AT,
+            "model": MODEL_ID,
+            "pinned": False,
+        },
+        "AssignedRow": {"row": 0, "component": 1, "confidence": 0.98},
         "Assignment": {"object": "assignment", "model": MODEL_ID, "components": [1, 0]},
         "Sample": {
             "object": "sample",
             "model": MODEL_ID,
             "seed": 7,
             "components": [0, 1],
+            "columns": ["width", "height"],
             "points": [[0.3, 2.1], [5.8, 0.4]],
         },
         "Health": {"status": "ok"},

@@ -1,9 +1,4 @@
-"""Jobs and their life. No other module changes a job's status.
-
-    queued -> running -> succeeded | failed
-       |         |  \\-> queued            lease expired, fewer than max_losses times in a row
-       |         \\-> cancelling -> cancelled | succeeded | failed
-       \\-> cancelled
+"""Jobs. No other module changes a job's status; `service.transitions` says which changes there are.
 
 Every change is a conditional update; one made by a worker also names its claim's attempt, so that
 a worker that lost its lease can't write over the one that took over.
@@ -13,27 +8,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, case, literal, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobRequest, Progress
 from api_schemas.training import TrainingConfig
-from service import events, quotas
+from service import checkpoints, events, quotas, webhooks
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
-from service.tables import DatasetRow, JobRow, utc_now
+from service.tables import DatasetRow, JobRow, UtcDateTime, utc_now
+from service.transitions import ACTIVE, ENDED, TRANSITIONS, Ending, Happening
 from trainer.errors import InvalidConfig
 from trainer.state import check_config
 
-ACTIVE = ("running", "cancelling")
-SOURCES = {
-    "queued": ("running",),
-    "running": ("queued",),
-    "cancelling": ACTIVE,
-    "cancelled": ("queued", "cancelling"),
-    "succeeded": ACTIVE,
-    "failed": ACTIVE,
-}
+LEVELS: dict[Happening, events.Level] = {"failed": "error", "lost": "warning"}
 
 
 class LeaseLost(Exception):
@@ -50,8 +38,8 @@ class Claim:
     name: str
     config: TrainingConfig
     points_sha256: str
-    columns: list[str]
-    checkpoint_sha256: str | None
+    columns: list[dict[str, Any]]
+    checkpoints: list[checkpoints.Kept]
 
 
 def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow:
@@ -62,15 +50,17 @@ def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow
     except InvalidConfig as error:
         loc = [error.param] if error.param in JobRequest.model_fields else ["config", error.param]
         raise InvalidInput.at("body", *loc, msg=str(error)) from error
-    quotas.check_jobs(session)
     job = JobRow(
         id=new_id("job"),
         dataset_id=dataset.id,
         name=request.name or dataset.name,
         config=config.model_dump(),
+        webhook_url=request.webhook and str(request.webhook.url),
+        webhook_secret=request.webhook and request.webhook.plain_secret,
     )
     session.add(job)
     session.flush()
+    quotas.check_jobs(session)
     events.add(session, job.id, "status", "queued", status="queued")
     return job
 
@@ -85,29 +75,48 @@ def get(session: Session, job_id: str) -> JobRow:
 
 def request_cancel(session: Session, job_id: str) -> JobRow:
     """Cancel a queued job at once, ask the worker of a running one. Raises NotFound, Conflict."""
-    is_queued = JobRow.status == "queued"
-    moved = _move(session, job_id, "cancelled", is_queued, finished_at=utc_now()) or _move(
-        session, job_id, "cancelling"
-    )
+    if moved := _move(session, job_id, "cancel_requested"):
+        return moved
     job = get(session, job_id)
-    if not moved:
+    if job.status != "cancelling":
         raise Conflict("job_finished", f"job {job_id!r} is already {job.status}")
     return job
+
+
+def resume(session: Session, job_id: str) -> JobRow:
+    """Queue a cancelled or failed job again, to go on from its last checkpoint.
+
+    Raises NotFound, Conflict, or TooMany by quota.
+    """
+    job = get(session, job_id)
+    moved = _move(
+        session,
+        job_id,
+        "resumed",
+        message=f"resumed; goes on after iteration {job.iteration}",
+        enqueued_at=utc_now(),
+        losses=0,
+        error=None,
+    )
+    if moved is None:
+        refused = f"job {job_id!r} is {job.status}; one that is cancelled or failed can be resumed"
+        raise Conflict("job_not_resumable", refused)
+    quotas.check_jobs(session)
+    return moved
 
 
 def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     """Take a queued job up; None when it is not to be had, as after a duplicate message."""
     now = utc_now()
-    taken = _move(
+    job = _move(
         session,
         job_id,
-        "running",
+        "claimed",
         attempt=JobRow.attempt + 1,
         lease_expires_at=now + timedelta(seconds=lease_seconds),
     )
-    if not taken:
+    if job is None:
         return None
-    job = get(session, job_id)
     job.started_at = job.started_at or now
     return Claim(
         job_id=job.id,
@@ -116,43 +125,45 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
         name=job.name,
         config=TrainingConfig(**job.config),
         points_sha256=job.dataset.points_sha256,
-        columns=[column["name"] for column in job.dataset.columns],
-        checkpoint_sha256=job.checkpoint_sha256,
+        columns=job.dataset.columns,
+        checkpoints=checkpoints.kept(session, job.id),
     )
 
 
 def renew(
-    session: Session, claim: Claim, lease_seconds: float, fraction: float, eta_seconds: float | None
+    session: Session,
+    claim: Claim,
+    lease_seconds: float,
+    fraction: float | None = None,
+    eta_seconds: float | None = None,
 ) -> bool:
     """Heartbeat; True when the job is to be cancelled. Raises LeaseLost."""
-    status = _update_held(
-        session,
-        claim,
-        lease_expires_at=utc_now() + timedelta(seconds=lease_seconds),
-        fraction=fraction,
-        eta_seconds=eta_seconds,
-    )
-    return status == "cancelling"
+    progress = {} if fraction is None else {"fraction": fraction, "eta_seconds": eta_seconds}
+    lease = utc_now() + timedelta(seconds=lease_seconds)
+    return _update_held(session, claim, lease_expires_at=lease, **progress) == "cancelling"
 
 
-def record_iteration(
-    session: Session, claim: Claim, iteration: int, checkpoint_sha256: str, data: dict[str, Any]
-) -> None:
-    """Make a checkpoint the one to resume from, and log its iteration. Raises LeaseLost."""
-    values = {"iteration": iteration, "checkpoint_sha256": checkpoint_sha256, "losses": 0}
-    _update_held(session, claim, **values)
+def record_iteration(session: Session, claim: Claim, iteration: int, data: dict[str, Any]) -> None:
+    """Log an iteration that is done. Raises LeaseLost."""
+    _update_held(session, claim, iteration=iteration, losses=0)
     message = f"iteration {iteration} of {claim.config.all_iterations}"
     events.add(session, claim.job_id, "metrics", message, **data)
 
 
+def warn(session: Session, claim: Claim, message: str) -> None:
+    """Log what its owner should know. Raises LeaseLost."""
+    _update_held(session, claim, losses=JobRow.losses)
+    events.add(session, claim.job_id, "message", message, "warning")
+
+
 def finish(
-    session: Session, claim: Claim, status: str, error: dict[str, Any] | None = None
+    session: Session, claim: Claim, ending: Ending, error: dict[str, Any] | None = None
 ) -> None:
     """End a claimed job: succeeded, failed (with its error) or cancelled. Raises LeaseLost."""
-    values: dict[str, Any] = {"error": error, "finished_at": utc_now(), "eta_seconds": None}
-    if status == "succeeded":
+    values: dict[str, Any] = {"error": error, "eta_seconds": None}
+    if ending == "succeeded":
         values["fraction"] = 1.0
-    if not _move(session, claim.job_id, status, JobRow.attempt == claim.attempt, **values):
+    if not _move(session, claim.job_id, ending, JobRow.attempt == claim.attempt, **values):
         raise LeaseLost(claim.job_id)
 
 
@@ -162,21 +173,22 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
     expired = select(JobRow).where(JobRow.status.in_(ACTIVE), JobRow.lease_expires_at < now)
     again: list[str] = []
     for job in session.scalars(expired).all():
-        losses = job.losses + 1
+        losses, status = job.losses + 1, job.status
         lost: dict[str, Any] = {"losses": losses, "lease_expires_at": None, "eta_seconds": None}
-        if job.status == "cancelling":
-            to, lost["finished_at"] = "cancelled", now
+        happening: Happening
+        if status == "cancelling":
+            happening = "cancelled"
         elif losses >= max_losses:
-            to, lost["finished_at"] = "failed", now
+            happening = "failed"
             message = f"the worker was lost {losses} times in a row, with no iteration done"
             lost["error"] = {"code": "worker_lost", "message": message, "param": None}
         else:
-            to, lost["enqueued_at"] = "queued", now
-            message = f"the worker fell silent; goes on after iteration {job.iteration}"
-            events.add(session, job.id, "message", message, "warning")
-        unchanged = and_(JobRow.attempt == job.attempt, JobRow.status == job.status)
-        if _move(session, job.id, to, unchanged, JobRow.lease_expires_at < now, **lost):
-            again += [job.id] if to == "queued" else []
+            happening, lost["enqueued_at"] = "lost", now
+            lost["message"] = f"the worker fell silent; goes on after iteration {job.iteration}"
+        unchanged = and_(JobRow.attempt == job.attempt, JobRow.status == status)
+        moved = _move(session, job.id, happening, unchanged, JobRow.lease_expires_at < now, **lost)
+        if moved and happening == "lost":
+            again.append(job.id)
     return again
 
 
@@ -209,6 +221,7 @@ def view(job: JobRow) -> Job:
         ),
         error=job.error,
         model=job.model and job.model.id,
+        webhook_url=job.webhook_url,
     )
 
 
@@ -231,21 +244,32 @@ def _update_held(session: Session, claim: Claim, **values: Any) -> str:
 
 
 def _move(
-    session: Session, job_id: str, to: str, *conditions: ColumnElement[bool], **values: Any
-) -> bool:
-    """The only place where a status changes; False when the job is elsewhere."""
-    moved = session.scalar(
+    session: Session,
+    job_id: str,
+    happening: Happening,
+    *conditions: ColumnElement[bool],
+    message: str | None = None,
+    **values: Any,
+) -> JobRow | None:
+    """The only place where a status changes; None when the job is elsewhere.
+
+    What it means for the log and the webhook is in the same transaction.
+    """
+    leads_to = TRANSITIONS[happening]
+    status = case(dict(leads_to), value=JobRow.status)
+    finished_at = case((status.in_(ENDED), literal(utc_now(), UtcDateTime)))
+    job = session.scalar(
         update(JobRow)
-        .where(JobRow.id == job_id, JobRow.status.in_(SOURCES[to]), *conditions)
-        .values(status=to, **values)
-        .returning(JobRow.id)
-        .execution_options(synchronize_session=False)
+        .where(JobRow.id == job_id, JobRow.status.in_(leads_to), *conditions)
+        .values(status=status, finished_at=finished_at, **values)
+        .returning(JobRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    if moved is None:
-        return False
-    failed = values.get("error")
-    if failed:
-        events.add(session, job_id, "status", failed["message"], "error", status=to)
-    else:
-        events.add(session, job_id, "status", to, status=to)
-    return True
+    if job is None:
+        return None
+    level = LEVELS.get(happening, "info")
+    message = job.error["message"] if job.error else message or job.status
+    events.add(session, job_id, "status", message, level, status=job.status)
+    if job.status in ENDED:
+        webhooks.announce(session, job)
+    return job

@@ -6,17 +6,18 @@ the model cache and sweeps are this process's own.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from api_schemas.jobs import JobStatus
 from service import pulse
 from service.database import Database
 from service.tables import EventRow, JobRow, utc_now
 
-STATUSES = ("queued", "running", "cancelling", "succeeded", "failed", "cancelled")
 JOB_BUCKETS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 LATE_COMMITS = timedelta(minutes=1)
 NOT_A_ROUTE = "unknown"
@@ -92,7 +93,7 @@ class JobState:
             query = select(JobRow.status, func.count()).group_by(JobRow.status)
             found = dict(session.execute(query).tuples().all())
             beat_at = pulse.last(session)
-        for status in STATUSES:
+        for status in get_args(JobStatus):
             by_status.add_metric([status], found.get(status, 0))
         yield by_status
         if beat_at:

@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's own, and the bodies that routes read by themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,11 +11,15 @@ from pydantic.json_schema import models_json_schema
 from api_schemas.common import Problem
 from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
+from service import media
 from service.examples import examples
 
 MEDIA_TYPE_HEADERS = ("accept", "content-type")
 SCHEMAS = (AssignRequest, JobCreate, Problem)  # which FastAPI does not find by itself
+PAGE_KEYS = ("id", "row", "component", "iteration")  # what items are found by
 REF = "#/components/schemas/{model}"
+TEXT = {"type": "string"}
+BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
 def body(schemas: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
@@ -28,6 +32,18 @@ def body(schemas: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
     }
 
 
+def answers(media_types: Iterable[str], *headers: str) -> dict[str, Any]:
+    """The answer of a route in other types beside its JSON model, and headers that go with it."""
+    schemas = {
+        media_type: TEXT if media_type == media.CSV else BINARY for media_type in media_types
+    }
+    schemas.pop(media.JSON)
+    return {
+        "content": {media_type: {"schema": schema} for media_type, schema in schemas.items()},
+        "headers": {name: {"schema": TEXT} for name in headers},
+    }
+
+
 def ref(name: str) -> dict[str, str]:
     """A schema by its name."""
     return {"$ref": REF.format(model=name)}
@@ -36,6 +52,12 @@ def ref(name: str) -> dict[str, str]:
 def operation_id(route: APIRoute) -> str:
     """What generated clients call the operation: the route function's name."""
     return route.name
+
+
+def json_text(name: str) -> dict[str, Any]:
+    """A string that holds JSON of a schema, as a form's field does."""
+    schema = ref(name)
+    return {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
 
 
 def install(app: FastAPI) -> None:
@@ -50,6 +72,7 @@ def install(app: FastAPI) -> None:
                     version=app.version,
                     description=app.description,
                     routes=app.routes,
+                    webhooks=app.webhooks.routes,
                 )
             )
             _, bodies = models_json_schema(
@@ -70,7 +93,7 @@ def _add_examples(schemas: dict[str, dict[str, Any]]) -> None:
         if name in shown:
             schema["examples"] = [shown[name]]
         elif item in shown:
-            last = str(shown[item].get("id", shown[item].get("row")))
+            last = next(str(shown[item][key]) for key in PAGE_KEYS if key in shown[item])
             page = {"object": "list", "data": [shown[item]], "first_id": last, "last_id": last}
             schema["examples"] = [{**page, "has_more": False}]
 

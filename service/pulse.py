@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from service import jobs
 from service.tables import JobRow, PulseRow, utc_now
+from service.transitions import ACTIVE
 
 MISSED_PULSES = 3
 FORGOTTEN = timedelta(days=1)
@@ -40,5 +40,5 @@ def is_alive(session: Session, pulse_seconds: float) -> bool:
     beat_at = last(session)
     if beat_at and now - beat_at < MISSED_PULSES * timedelta(seconds=pulse_seconds):
         return True
-    held = select(JobRow.id).where(JobRow.status.in_(jobs.ACTIVE), JobRow.lease_expires_at > now)
+    held = select(JobRow.id).where(JobRow.status.in_(ACTIVE), JobRow.lease_expires_at > now)
     return session.scalars(held.limit(1)).first() is not None

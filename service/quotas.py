@@ -7,7 +7,6 @@ from service.errors import Forbidden, TooMany
 from service.ownership import Caller, caller_of
 from service.tables import DatasetRow, JobRow, KeyRow
 
-UNFINISHED = ("queued", "running", "cancelling")
 JOBS_RETRY_SECONDS = 10
 
 
@@ -17,7 +16,9 @@ def check_bytes(session: Session) -> None:
     if caller.max_bytes is None:
         return
     _one_at_a_time(session, caller)
-    stored = select(func.sum(DatasetRow.stored_bytes)).where(DatasetRow.owner == caller.owner)
+    stored = select(func.sum(DatasetRow.stored_bytes)).where(
+        DatasetRow.owner == caller.owner, DatasetRow.deleted_at.is_(None)
+    )
     used = session.scalar(stored) or 0
     if used > caller.max_bytes:
         detail = (
@@ -28,15 +29,15 @@ def check_bytes(session: Session) -> None:
 
 
 def check_jobs(session: Session) -> None:
-    """Raise TooMany when the caller has as many unfinished jobs as it may."""
+    """Raise TooMany when the caller has more unfinished jobs, new ones included, than it may."""
     caller = caller_of(session)
     if caller.max_jobs is None:
         return
     _one_at_a_time(session, caller)
     unfinished = select(func.count()).where(
-        JobRow.owner == caller.owner, JobRow.status.in_(UNFINISHED)
+        JobRow.owner == caller.owner, JobRow.finished_at.is_(None)
     )
-    if (session.scalar(unfinished) or 0) >= caller.max_jobs:
+    if (session.scalar(unfinished) or 0) > caller.max_jobs:
         detail = f"quota 'jobs': this key may have {caller.max_jobs:,} jobs queued or running"
         headers = {"Retry-After": str(JOBS_RETRY_SECONDS)}
         raise TooMany("quota_exceeded", detail, headers=headers)

@@ -27,9 +27,8 @@ class Settings(BaseSettings):
         Path("blobs"),
         description="folder of data sets and checkpoints, the same for API and workers",
     )
-    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload, in bytes")
-    max_assign_bytes: int = Field(
-        256 << 20, gt=0, description="largest batch of points to assign, in bytes"
+    max_body_bytes: int = Field(
+        1 << 30, gt=0, description="largest upload or batch of points, in bytes"
     )
     max_points_bytes: int = Field(
         16 << 30, gt=0, description="largest data set once unpacked, in bytes"
@@ -73,6 +72,9 @@ class Settings(BaseSettings):
     )
     device: str | None = Field(
         None, description="torch device of the worker, as cpu or cuda:1; unset: CUDA if there is"
+    )
+    webhook_allow_private: bool = Field(
+        False, description="let webhooks go to private addresses, and over plain HTTP"
     )
     threads: int | None = Field(
         None, gt=0, description="CPU threads of the worker; unset: by the size of the networks"

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from service import jobs, pulse
+from service import idempotency, jobs, pulse
 from service.database import Database
 from service.queue import JobQueue
 from service.settings import Settings
@@ -21,6 +21,7 @@ def sweep(database: Database, queue: JobQueue, settings: Settings) -> None:
     """One look at the jobs; safe to run anywhere at any time, also twice at once."""
     with database.write() as session:
         again = jobs.give_up_expired(session, settings.max_losses)
+        idempotency.forget_expired(session)
     if queue.is_empty():
         with database.write() as session:
             again += jobs.unsent(session, UNSENT_SECONDS)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -62,10 +63,14 @@ class Owned:
 
 
 class DatasetRow(Owned, Base):
-    """An upload, checked; its points lie in storage as NPY under their own hash."""
+    """An upload, checked; its points lie in storage as NPY under their own hash.
+
+    ``identity`` is the hash of the upload's bytes and options. A deleted data set has none, and no
+    points either: it stays as the provenance of its models.
+    """
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("owner", "sha256"), Index(None, "owner", "id"))
+    __table_args__ = (UniqueConstraint("owner", "identity"), Index(None, "owner", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -74,7 +79,10 @@ class DatasetRow(Owned, Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     stored_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(Sha256)
-    points_sha256: Mapped[str] = mapped_column(Sha256)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    identity: Mapped[str | None] = mapped_column(Sha256)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    points_sha256: Mapped[str] = mapped_column(Sha256, index=True)
     rows: Mapped[int] = mapped_column(BigInteger)
     shape: Mapped[list[int]] = mapped_column(JSON)
     dtype: Mapped[str] = mapped_column(String(20))
@@ -107,8 +115,9 @@ class JobRow(Owned, Base):
     iteration: Mapped[int] = mapped_column(default=0)
     fraction: Mapped[float] = mapped_column(default=0.0)
     eta_seconds: Mapped[float | None] = mapped_column()
-    checkpoint_sha256: Mapped[str | None] = mapped_column(Sha256)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    webhook_url: Mapped[str | None] = mapped_column(String(2000))
+    webhook_secret: Mapped[str | None] = mapped_column(String(100))
 
     dataset: Mapped[DatasetRow] = relationship()
     model: Mapped["ModelRow | None"] = relationship(back_populates="job")
@@ -129,25 +138,94 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class CheckpointRow(Base):
+    """What an iteration left in storage; ``kept`` until its bytes are deleted."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(Sha256)
+    kept: Mapped[bool] = mapped_column(default=True)
+
+
+class PreviewRow(Base):
+    """A picture of what each component made after an iteration."""
+
+    __tablename__ = "previews"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DeliveryRow(Base):
+    """A webhook's message. ``next_attempt_at`` is none once it is delivered or given up."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    type: Mapped[str] = mapped_column(String(40))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, default=utc_now, index=True
+    )
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failure: Mapped[str | None] = mapped_column(String(500))
+
+    job: Mapped[JobRow] = relationship()
+
+
+class IdempotencyRow(Base):
+    """A request under an Idempotency-Key, and its answer once there is one.
+
+    ``attempt`` tells the request that has the key from one that took it over.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    id: Mapped[str] = mapped_column(Sha256, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    fingerprint: Mapped[str] = mapped_column(Sha256)
+    attempt: Mapped[str] = mapped_column(Id)
+    status: Mapped[int | None] = mapped_column()
+    body: Mapped[str | None] = mapped_column(Text)
+    location: Mapped[str | None] = mapped_column(String(200))
+
+
 class ModelRow(Owned, Base):
-    """The immutable result of a succeeded job; weights and assignments are in their own tables."""
+    """The immutable result of a succeeded job, or of an import, which has no job.
+
+    It tells all that there is to tell of where it came from: job and data set may go.
+    """
 
     __tablename__ = "models"
-    __table_args__ = (UniqueConstraint("job_id"), Index(None, "owner", "id"))
+    __table_args__ = (
+        UniqueConstraint("job_id"),
+        UniqueConstraint("owner", "archive_sha256"),
+        Index(None, "owner", "id"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     name: Mapped[str] = mapped_column(String(200))
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    archive_sha256: Mapped[str | None] = mapped_column(Sha256)  # of what was imported
     weights_bytes: Mapped[int] = mapped_column(BigInteger)
     shape: Mapped[list[int]] = mapped_column(JSON)
-    columns: Mapped[list[str]] = mapped_column(JSON)
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     alpha: Mapped[list[float]] = mapped_column(JSON)
     sizes: Mapped[list[int]] = mapped_column(JSON)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
-    code_version: Mapped[str] = mapped_column(String(40))
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSON)
 
-    job: Mapped[JobRow] = relationship(back_populates="model")
+    job: Mapped[JobRow | None] = relationship(back_populates="model")
     aliases: Mapped[list["AliasRow"]] = relationship(order_by="AliasRow.name")
 
 
@@ -163,8 +241,25 @@ class WeightChunkRow(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ComponentRow(Base):
+    """What is worth knowing of a component's training points."""
+
+    __tablename__ = "components"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    typical: Mapped[list[int]] = mapped_column(JSON)
+    features: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
 class AssignmentChunkRow(Base):
-    """Components of a run of training points, two bytes each (little-endian uint16)."""
+    """Components of a run of training points and their confidence, two bytes each a point.
+
+    Both are little-endian uint16; a confidence counts 65,535ths. Models of before it was kept
+    have none.
+    """
 
     __tablename__ = "assignments"
 
@@ -173,16 +268,34 @@ class AssignmentChunkRow(Base):
     )
     first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     components: Mapped[bytes] = mapped_column(LargeBinary)
+    confidences: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class AssignedChunkRow(Base):
+    """Which chunks of assignments have points of a component: what finds a rare one's."""
+
+    __tablename__ = "assigned_chunks"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    component: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
 class AliasRow(Owned, Base):
-    """A movable name for a model; every owner has names of their own."""
+    """A movable name for a model; one that is not ``pinned`` moves to each new model.
+
+    Every owner has names of their own.
+    """
 
     __tablename__ = "aliases"
 
     owner: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id"), index=True)
+    pinned: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.signals import worker_process_init, worker_process_shutdown
 from fastapi import FastAPI
+from sqlalchemy import ExceptionContext, event
 
 from service.database import Database
 
@@ -56,9 +57,30 @@ def _provider(name: str) -> "TracerProvider":
 
 
 def _trace_queries(database: Database, provider: "TracerProvider") -> None:
-    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+    """A span for each statement of a request, with its text but not its values."""
+    from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
-    SQLAlchemyInstrumentor().instrument(engine=database.engine, tracer_provider=provider)
+    tracer = provider.get_tracer(__name__)
+    system = database.engine.dialect.name
+
+    def begin(_: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool) -> None:
+        if get_current_span().is_recording():
+            attributes = {"db.system.name": system, "db.query.text": statement}
+            name = statement.split(maxsplit=1)[0]
+            context.span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+
+    def end(_: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool) -> None:
+        if span := getattr(context, "span", None):
+            span.end()
+
+    def fail(error: ExceptionContext) -> None:
+        if span := getattr(error.execution_context, "span", None):
+            span.set_status(StatusCode.ERROR, type(error.original_exception).__name__)
+            span.end()
+
+    event.listen(database.engine, "before_cursor_execute", begin)
+    event.listen(database.engine, "after_cursor_execute", end)
+    event.listen(database.engine, "handle_error", fail)
 
 
 def _trace_messages(provider: "TracerProvider") -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
+from api_schemas.datasets import DatasetOptions
 from service import media, openapi
 from service.datasets import Upload
 from service.errors import BadRequest
@@ -16,24 +17,34 @@ from service.storage import Storage
 
 MULTIPART = "multipart/form-data"
 COPY_BYTES = 1 << 20
+MAX_FIELDS, MAX_FIELD_BYTES = 1000, 1 << 16
+HELD_BYTES = 16 << 20  # of points to assign; what is larger goes through the disk
+
+Body = bytes | Path
 
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+OPTION_FIELDS = DatasetOptions.model_json_schema()["properties"]
+LIST_FIELDS = ("columns",)  # given once for each of their values
+FORM_FIELDS = {"file": BINARY, "name": {"type": "string"}, **OPTION_FIELDS}
 FILE_BODY = openapi.body(
     {
-        MULTIPART: {"type": "object", "required": ["file"], "properties": {"file": BINARY}},
+        MULTIPART: {"type": "object", "required": ["file"], "properties": FORM_FIELDS},
         "text/csv": {"type": "string"},
         media.NPY: BINARY,
         "application/vnd.apache.parquet": BINARY,
+        "application/vnd.apache.arrow.stream": BINARY,
+        "application/zip": BINARY,
+        "application/octet-stream": BINARY,
     }
 )
 
 
 @dataclass(frozen=True)
 class Form:
-    """An upload and the fields that came with it."""
+    """An upload and the fields that came with it; those left empty are as if not given."""
 
     upload: Upload
-    fields: dict[str, str]
+    fields: dict[str, str | list[str]]
 
 
 async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
@@ -45,12 +56,52 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
         if media.base_type(request.headers.get("content-type")) != MULTIPART:
             yield Form(await _save(path, request.stream(), ""), {})
             return
-        async with request.form(max_files=1, max_fields=20) as form:
+        limits = {"max_files": 1, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
+        async with request.form(**limits) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise BadRequest("file_missing", "the form has no file under the name 'file'")
-            fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            yield Form(await _save(path, _parts(file), file.filename or ""), fields)
+            upload = await _save(path, _parts(file), file.filename or "")
+            yield Form(upload, _fields(form))
+
+
+def _fields(form: FormData) -> dict[str, str | list[str]]:
+    fields: dict[str, str | list[str]] = {}
+    for name in form:
+        given = [value for value in form.getlist(name) if isinstance(value, str) and value]
+        if given:
+            fields[name] = given if name in LIST_FIELDS else given[-1]
+    return fields
+
+
+async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body]:
+    """The raw body, in a file that lasts as long as the request; JSON and small NPY in memory.
+
+    Raises TooLarge from the body limit.
+    """
+    media_type = media.base_type(request.headers.get("content-type"))
+    if media_type == media.JSON:
+        yield await request.body()
+        return
+    stream = request.stream()
+    parts: list[bytes] = []
+    if media_type == media.NPY:
+        held = 0
+        async for part in stream:
+            parts.append(part)
+            held += len(part)
+            if held > HELD_BYTES:
+                break
+        else:
+            yield b"".join(parts)
+            return
+    with storage.scratch() as path:
+        with path.open("wb") as file:
+            await run_in_threadpool(file.writelines, parts)
+            parts.clear()
+            async for part in stream:
+                await run_in_threadpool(file.write, part)
+        yield path
 
 
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ class TraceReceiver:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.spans: list[tuple[str, str]] = []  # service and trace id
+        self.spans: list[tuple[str, str, str]] = []  # service, trace id and name
 
     def add(self, body: bytes) -> None:
         """Take in an export request of OTLP over HTTP."""
@@ -22,11 +22,12 @@ class TraceReceiver:
             attributes = {a.key: a.value.string_value for a in resource.resource.attributes}
             for scope in resource.scope_spans:
                 for span in scope.spans:
-                    self.spans.append((attributes["service.name"], span.trace_id.hex()))
+                    trace = span.trace_id.hex()
+                    self.spans.append((attributes["service.name"], trace, span.name))
 
-    def services(self, trace_id: str) -> set[str]:
-        """The services that had a part in a trace."""
-        return {service for service, trace in self.spans if trace == trace_id}
+    def of(self, trace_id: str) -> set[tuple[str, str]]:
+        """What the services did in a trace: pairs of service and name."""
+        return {(service, name) for service, trace, name in self.spans if trace == trace_id}
 
 
 @contextmanager

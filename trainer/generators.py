@@ -57,12 +57,12 @@ class Generators(nn.Module, ABC):
     def sample(self, n: int, draws: Draws, noise: bool = True) -> Tensor:
         """``n`` points from each component, (K, n, *shape); ``noise`` that of p(x | z)."""
 
-    def resample(self, batch: Tensor, draws: Draws) -> Tensor:
+    def resample(self, batch: Tensor, draws: Draws, noise: bool = True) -> Tensor:
         """As many points as in the members' batch (K, B, *shape), as the trained model will draw.
 
         A generator whose latent density is fitted to its points may use them to draw z.
         """
-        return self.sample(batch.shape[1], draws, self.architecture.sample_noise)
+        return self.sample(batch.shape[1], draws, noise)
 
     def log_density(self, x: Tensor) -> Tensor:
         """log dP_gj at each point, in nats, up to a constant: (N, *shape) -> (N, K)."""

@@ -23,6 +23,7 @@ from trainer.points import Points, ScaledPoints
 from trainer.random import random_stream
 from trainer.ranks import Ranks
 from trainer.starts.choose import initial_partition, settle_components
+from trainer.starts.judge import Judge
 from trainer.starts.sketch import Sketch
 from trainer.state import TrainingState, fresh_generators, initial_state
 from trainer.steps import OnStep, Steps
@@ -46,7 +47,7 @@ class Report:
     of: int
     alpha: list[float]
     changed: float  # share of the points that moved to another component
-    normalised_cut: float | None  # of the partition, 0 to 1, lower is better; judges no density
+    score: float | None  # of the partition, lower is better (`trainer.starts.judge`)
     losses: list[float]  # negative ELBO a component, mean over the iteration, nats a point
     estimator_loss: float
     seconds: float
@@ -108,7 +109,8 @@ class Run:
             total = steps.of_all_generators()
             compiled = ranks.count == 1 and pays(state.architecture, total)
         self.graphs: Graphs | None = {} if compiled else None
-        self.sketch = Sketch(x, state.config.seed)
+        config = state.config
+        self.judge = Judge(Sketch(x, config.seed), config.k, config.seed)
 
     def iterate(self) -> Report:
         """One turn of the outer loop; advances the state. Raises Diverged."""
@@ -127,7 +129,7 @@ class Run:
         changed = reassign(state, x, self.ranks)
         state.iteration += 1
         state.quiet = state.quiet + 1 if changed <= (config.tolerance or 0) else 0
-        cut = self._judge()
+        score = self._judge()
         alpha = mixture_weights(state.partition, config.k).tolist()
         if state.iteration % config.iterations:
             rescue(state, x)
@@ -136,7 +138,7 @@ class Run:
             of=config.all_iterations,
             alpha=alpha,
             changed=changed,
-            normalised_cut=cut,
+            score=score,
             losses=losses,
             estimator_loss=estimator_loss,
             seconds=perf_counter() - started,
@@ -172,7 +174,7 @@ class Run:
         state, config = self.state, self.state.config
         run = state.iteration // config.iterations
         advance = self.steps.advance
-        state.partition = initial_partition(self.x, self.sketch, config, run, advance)
+        state.partition = initial_partition(self.x, self.judge, config, run, advance)
         state.shares, state.quiet = None, 0
         if run:
             device = state.generators.device
@@ -197,12 +199,12 @@ class Run:
         )
 
     def _judge(self) -> float | None:
-        state, config = self.state, self.state.config
-        if not config.keep_best:
+        state = self.state
+        if not state.config.keep_best:
             return None
-        cut = self.sketch.normalised_cut(state.partition, config.k)
-        state.keep_if_best(cut)
-        return cut
+        score = self.judge.score(state.partition)
+        state.keep_if_best(score)
+        return score
 
 
 def _finished(state: TrainingState, points: Points) -> Fit:
@@ -211,4 +213,5 @@ def _finished(state: TrainingState, points: Points) -> Fit:
     counted = mixture_weights(state.partition, k).cpu().numpy()
     partition = Mixture.of(state, counted).assign(points)
     sizes = np.bincount(partition, minlength=k)
-    return Fit(Mixture.of(state, sizes / len(partition)), partition)
+    mixture = Mixture.of(state, sizes / len(partition))
+    return Fit(mixture.with_reference(points, state.config.seed), partition)

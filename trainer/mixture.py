@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from trainer.state import TrainingState
 
 SAMPLE_CHUNK_VALUES = 1 << 22
 DENSITY_CHUNK_VALUES = 1 << 22  # in the widest layer, of all components
+REFERENCE_POINTS = 1_000  # training points, at random, that outliers are judged by
+TIE = 1e-6  # nats; less is rounding
 
 
 class Samples(NamedTuple):
@@ -42,6 +44,7 @@ class Mixture:
     generators: Generators
     estimator: DensityEstimator
     alpha: NDArray[np.float64]
+    reference: NDArray[np.float64] | None = None  # sorted log likelihoods of training points
 
     @classmethod
     def of(cls, state: TrainingState, alpha: NDArray[np.float64]) -> "Mixture":
@@ -108,10 +111,33 @@ class Mixture:
             likelihood -= np.log(np.broadcast_to(self.scaling.scale, a.dimensions)).sum()
         return likelihood
 
-    def sample(self, n: int, component: int | None = None, seed: int = 0) -> Samples:
+    def with_reference(self, points: Points, seed: int) -> Self:
+        """The same mixture, able to tell outliers from its training points (N, *shape)."""
+        if self.architecture.generator != "vae":
+            return self
+        order = torch.randperm(len(points), generator=random_stream("cpu", seed, "reference"))
+        some = np.sort(order[:REFERENCE_POINTS].numpy())
+        return replace(self, reference=np.sort(self.log_likelihood(points[some])))
+
+    def outlier_score(self, points: Points) -> NDArray[np.float64]:
+        """Share of the training points that are more likely: (N, *shape) -> (N,) in [0, 1].
+
+        0.999 is a point less likely than 99.9 % of the training points, by `log_likelihood` and
+        by as many of them as are kept for reference. Raises InvalidPoints, or TrainerError where
+        there are none.
+        """
+        if self.reference is None:
+            raise TrainerError("this model keeps no training points' likelihoods to judge by")
+        at_most = np.searchsorted(self.reference, self.log_likelihood(points) + TIE, side="right")
+        return 1 - at_most / len(self.reference)
+
+    def sample(
+        self, n: int, component: int | None = None, seed: int = 0, temperature: float = 1.0
+    ) -> Samples:
         """``n`` points from one component, or from the alpha-weighted mixture when none is named.
 
-        The same seed gives the same samples. Raises IndexError for a component that is not there.
+        The same seed gives the same samples. ``temperature`` multiplies the spread of z and of
+        the decoder's noise. Raises IndexError for a component that is not there.
         """
         if component is None:
             rng = random_stream("cpu", seed, "mixture")
@@ -123,7 +149,7 @@ class Mixture:
             raise IndexError(f"component {component} of {self.components}")
         by_component = np.argsort(components, kind="stable")
         drawn = [
-            self._sample_component(j, int((components == j).sum()), seed)
+            self._sample_component(j, int((components == j).sum()), seed, temperature)
             for j in np.unique(components).tolist()
         ]
         return Samples(np.concatenate(drawn)[np.argsort(by_component)], components)
@@ -137,6 +163,8 @@ class Mixture:
             "scaling.scale": torch.from_numpy(self.scaling.scale),
             "alpha": torch.from_numpy(self.alpha),
         }
+        if self.reference is not None:
+            tensors["reference"] = torch.from_numpy(self.reference)
         return pack(tensors, "mixture", self.describe())
 
     @classmethod
@@ -157,6 +185,7 @@ class Mixture:
             generators=generators.eval(),
             estimator=estimator.eval(),
             alpha=alpha,
+            reference=tensors["reference"].numpy() if "reference" in tensors else None,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -199,8 +228,11 @@ class Mixture:
     def _log_alpha(self) -> Tensor:
         return torch.from_numpy(self.alpha).log().to(self.device, torch.float32)
 
-    def _sample_component(self, component: int, n: int, seed: int) -> NDArray[np.floating]:
-        draws = Draws(random_stream(self.device, seed, "component", component), 1)
+    def _sample_component(
+        self, component: int, n: int, seed: int, temperature: float
+    ) -> NDArray[np.floating]:
+        rng = random_stream(self.device, seed, "component", component)
+        draws = Draws(rng, 1, temperature=temperature)
         generator = self.generators.select([component])
         noise = self.architecture.sample_noise and not self.architecture.is_image
         rows = max(1, SAMPLE_CHUNK_VALUES // self.architecture.dimensions)

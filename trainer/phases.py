@@ -82,11 +82,12 @@ def train_estimator(
     members = Members(state.partition, k, batch, state.shares)
     draws = Draws(rng, k)
     total = torch.zeros((), device=x.device)
+    done = 0 if config.estimator_reset else state.iteration % config.iterations
+    highest = step_size(config, done / config.iterations)
     state.estimator.train()
     for i in range(steps):
-        done = 0 if config.estimator_reset else state.iteration % config.iterations
-        of = 1 if config.estimator_reset else config.iterations
-        set_step_size(_optimiser(state.estimator), step_size(config, (done + i / steps) / of))
+        falling = step_size(config, i / steps) / config.learning_rate
+        set_step_size(_optimiser(state.estimator), highest * falling)
         total += _estimator_step(state, x, members, draws, batch)
         advance()
     state.estimator.eval()
@@ -109,9 +110,10 @@ def _samples(
     state: TrainingState, x: ScaledPoints, members: Members, draws: Draws, n: int
 ) -> Tensor:
     """What the generators make, as the finished model will: (K, n, *shape)."""
+    noise = state.architecture.sample_noise
     if state.architecture.latent_gaussians:
-        return state.generators.resample(x[members.batch(draws)], draws)
-    return state.generators.sample(n, draws, state.architecture.sample_noise)
+        return state.generators.resample(x[members.batch(draws)], draws, noise)
+    return state.generators.sample(n, draws, noise)
 
 
 def _optimiser(estimator: DensityEstimator) -> torch.optim.Optimizer:

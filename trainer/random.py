@@ -28,12 +28,12 @@ class Draws(NamedTuple):
     rng: torch.Generator
     components: int
     own: slice = slice(None)
+    temperature: float = 1.0
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers, (len(own), *shape)."""
-        return torch.randn(self.components, *shape, generator=self.rng, device=self.rng.device)[
-            self.own
-        ]
+        """Normal numbers whose standard deviation is the temperature, (len(own), *shape)."""
+        drawn = torch.randn(self.components, *shape, generator=self.rng, device=self.rng.device)
+        return drawn[self.own] if self.temperature == 1 else drawn[self.own] * self.temperature
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1) of float64, fine enough to index many points: (own, *shape)."""

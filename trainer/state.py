@@ -16,14 +16,14 @@ from trainer.kinds import new_generators
 from trainer.points import Points, Scaling, check_points, inner_shape
 from trainer.random import random_stream
 
-SLACK = 0.3  # scores that differ by less are equal; of equal iterations the last has learned most
+SLACK = 0.05  # scores that differ by less are equal; of equal iterations the last has learned most
 
 
 @dataclass
 class Best:
     """The iteration to keep: the model and its partition."""
 
-    lowest: float  # normalised cut of any iteration of its run so far
+    lowest: float  # score of any iteration of its run so far
     iteration: int
     generators: Generators
     estimator: DensityEstimator

@@ -125,13 +125,18 @@ class VAEStack(SteppedGenerators):
         return self._render(self.prior.sample(n, draws), draws, noise)
 
     @torch.no_grad()
-    def resample(self, batch: Tensor, draws: Draws) -> Tensor:
+    def resample(self, batch: Tensor, draws: Draws, noise: bool = True) -> Tensor:
         """With a latent density to be fitted, z comes from its target: the encoded points."""
         if not self.architecture.latent_gaussians:
-            return super().resample(batch, draws)
+            return super().resample(batch, draws, noise)
         mean, log_var = self._encode(batch)
         z = mean + draws.normal(*mean.shape[1:]) * (0.5 * log_var).exp()
-        return self._render(z, draws, self.architecture.sample_noise)
+        made = self._render(z, draws, noise)
+        if noise and self.architecture.likelihood == "bernoulli":
+            # a coin flip a pixel is no image: noise as large as the decoder's error stands for it
+            error = (batch - made).flatten(1).square().mean(1)[:, None, None].sqrt()
+            made = made + (draws.normal(*made.flatten(2).shape[1:]) * error).view_as(made)
+        return made
 
     @torch.no_grad()
     def fit_latent(self, x: ScaledPoints, partition: Tensor, seed: int) -> None:

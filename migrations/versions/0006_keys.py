@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0001"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -25,9 +25,14 @@ def upgrade() -> None:
             batch_op.create_index(batch_op.f(f"ix_{table}_owner_id"), ["owner", "id"])
     with op.batch_alter_table("datasets") as batch_op:
         batch_op.alter_column("stored_bytes", server_default=None)
-        batch_op.drop_constraint(batch_op.f("uq_datasets_sha256"), type_="unique")
+        batch_op.drop_constraint(batch_op.f("uq_datasets_identity"), type_="unique")
         batch_op.create_unique_constraint(
-            batch_op.f("uq_datasets_owner_sha256"), ["owner", "sha256"]
+            batch_op.f("uq_datasets_owner_identity"), ["owner", "identity"]
+        )
+    with op.batch_alter_table("models") as batch_op:
+        batch_op.drop_constraint(batch_op.f("uq_models_archive_sha256"), type_="unique")
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_models_owner_archive_sha256"), ["owner", "archive_sha256"]
         )
     with op.batch_alter_table("aliases") as batch_op:
         batch_op.alter_column("owner", server_default=None)
@@ -65,11 +70,24 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f("pk_aliases"), type_="primary")
         batch_op.create_primary_key(batch_op.f("pk_aliases"), ["name"])
         batch_op.drop_column("owner")
+    _forget_doubles("datasets", "identity")
     with op.batch_alter_table("datasets") as batch_op:
-        batch_op.drop_constraint(batch_op.f("uq_datasets_owner_sha256"), type_="unique")
-        batch_op.create_unique_constraint(batch_op.f("uq_datasets_sha256"), ["sha256"])
+        batch_op.drop_constraint(batch_op.f("uq_datasets_owner_identity"), type_="unique")
+        batch_op.create_unique_constraint(batch_op.f("uq_datasets_identity"), ["identity"])
         batch_op.drop_column("stored_bytes")
+    _forget_doubles("models", "archive_sha256")
+    with op.batch_alter_table("models") as batch_op:
+        batch_op.drop_constraint(batch_op.f("uq_models_owner_archive_sha256"), type_="unique")
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_models_archive_sha256"), ["archive_sha256"]
+        )
     for table in OWNED:
         with op.batch_alter_table(table) as batch_op:
             batch_op.drop_index(batch_op.f(f"ix_{table}_owner_id"))
             batch_op.drop_column("owner")
+
+
+def _forget_doubles(table: str, column: str) -> None:
+    """What several owners have was one of theirs alone: the first keeps it."""
+    first = f"SELECT MIN(id) FROM {table} GROUP BY {column}"  # noqa: S608
+    op.execute(f"UPDATE {table} SET {column} = NULL WHERE id NOT IN ({first})")  # noqa: S608

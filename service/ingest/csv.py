@@ -1,98 +1,147 @@
-"""CSV: numbers separated by commas, semicolons or tabs, with or without a header line."""
+"""CSV: fields separated by commas, semicolons, tabs or bars, with or without a header line."""
 
+import codecs
 import re
-from collections.abc import Iterator
+from csv import Error as CsvError
 from csv import reader as csv_reader
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import csv
 
-from service.ingest.source import Source, bad_file, check_columns
+from api_schemas.datasets import DatasetOptions
+from service.ingest.source import Source, bad_file, check_columns, first_line
+from service.ingest.table import Batches, Table, table_source
 
-MAX_LINE_BYTES = 8 << 20
-DELIMITERS = b",;\t"
+MAX_LINE = 8 << 20
+MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 1 << 20, 64 << 20  # a block must hold a line
+DELIMITERS = ",;\t|"
+MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 COLUMNS_ERROR = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
-CONVERSION_ERROR = re.compile(r"CSV column #(\d+):(?: Row #(\d+):)? .*invalid value '(.*)'", re.S)
 
 
-def open_source(path: Path) -> Source:
-    """Raises InvalidInput that names the line and column of what is no number."""
-    first = _first_line(path)
-    delimiter = max(DELIMITERS, key=lambda d: first.count(d))
-    names = _split(first, delimiter)
-    numbered = [str(i) for i in range(len(names))]  # pandas' header for columns without names
-    has_header = names == numbered or not all(_is_number(name) for name in names)
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written."""
+
+    encoding: str
+    delimiter: str
+    has_header: bool
+    names: list[str]
+    first_line_bytes: int
+
+    def place(self, row: int) -> str:
+        """Where a row of points, from 0, stands in the file."""
+        return f"line {row + 1 + self.has_header}"
+
+
+def open_source(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
+    """Raises InvalidInput that names the line and column of what can't be used."""
+    dialect = find_dialect(path)
+    schema = pa.schema([(name, pa.string()) for name in dialect.names])
+    table = Table(schema, partial(batches, path, dialect), typed=False, place=dialect.place)
+    return table_source(table, options)
+
+
+def batches(path: Path, dialect: Dialect, names: list[str]) -> Batches:
+    """The text of these columns, a bounded number of rows at a time. Raises InvalidInput."""
+    block = min(max(8 * dialect.first_line_bytes, MIN_BLOCK_BYTES), MAX_BLOCK_BYTES)
+    try:
+        with csv.open_csv(
+            path,
+            read_options=csv.ReadOptions(
+                use_threads=False,
+                block_size=block,
+                column_names=dialect.names,
+                skip_rows=int(dialect.has_header),
+                encoding=dialect.encoding.removesuffix("-sig"),
+            ),
+            parse_options=csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                newlines_in_values=True,
+                # of one column a blank line is a missing value
+                ignore_empty_lines=len(dialect.names) > 1,
+            ),
+            convert_options=csv.ConvertOptions(
+                include_columns=names,
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=MISSING,
+                strings_can_be_null=True,
+            ),
+        ) as reader:
+            yield from reader
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        _explain(error)
+
+
+def find_dialect(path: Path) -> Dialect:
+    """From the first two lines and, for the encoding, all bytes. Raises InvalidInput."""
+    encoding = find_encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        first, second = file.readline(MAX_LINE), file.readline(MAX_LINE)
+    if len(first) == MAX_LINE:
+        raise bad_file(f"the first line is longer than {MAX_LINE:,} characters")
+    bare = re.sub(r'"[^"]*"', "", first)
+    delimiter = max(DELIMITERS, key=bare.count)
+    names, values = _split(first, delimiter), _split(second, delimiter)
+    has_header = _is_header(names, values)
     if not has_header:
         names = [f"x{i}" for i in range(len(names))]
     check_columns(names)
-    options = {
-        "read_options": csv.ReadOptions(
-            use_threads=False, column_names=names, skip_rows=int(has_header)
-        ),
-        # of one column a blank line is a missing value
-        "parse_options": csv.ParseOptions(
-            delimiter=chr(delimiter), ignore_empty_lines=len(names) > 1
-        ),
-        "convert_options": csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.float64()), null_values=[""]
-        ),
-    }
-    return Source((len(names),), np.dtype("<f8"), names, _pieces(path, options, names, has_header))
+    return Dialect(encoding, delimiter, has_header, names, len(first.encode()))
 
 
-def _pieces(
-    path: Path, options: dict[str, Any], names: list[str], has_header: bool
-) -> Iterator[NDArray[Any]]:
-    line = 1 + has_header
-    try:
-        with csv.open_csv(path, **options) as reader:
-            for batch in reader:
-                _check_missing(batch, line)
-                line += batch.num_rows
-                yield np.column_stack([column.to_numpy() for column in batch.columns])
-    except pa.ArrowInvalid as error:
-        _explain(str(error), names)
+def find_encoding(path: Path) -> str:
+    """By its mark, else the first of UTF-8, Windows-1252 and Latin-1 that all bytes fit.
 
-
-def _check_missing(batch: pa.RecordBatch, line: int) -> None:
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
-            raise bad_file(f"line {line + row}, column {name!r}: the value is missing")
-
-
-def _explain(message: str, names: list[str]) -> NoReturn:
-    if "Could not skip" in message or "Empty CSV" in message:
-        raise bad_file("the file holds no points")
-    if ragged := COLUMNS_ERROR.search(message):
-        line, expected, got = ragged.groups()
-        raise bad_file(f"line {line} has {got} columns, the first line {expected}")
-    found = CONVERSION_ERROR.search(message)
-    if not found:
-        raise bad_file(message.splitlines()[0])
-    column, row, value = found.groups()
-    where = f"line {row}, column" if row else "column"
-    raise bad_file(f"{where} {names[int(column)]!r}: {value[:100]!r} is not a number")
-
-
-def _first_line(path: Path) -> bytes:
+    Raises InvalidInput when they don't fit the mark.
+    """
     with path.open("rb") as file:
-        line = file.readline(MAX_LINE_BYTES)
-    if len(line) == MAX_LINE_BYTES:
-        raise bad_file(f"the first line is longer than {MAX_LINE_BYTES:,} bytes")
-    return line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
+        head = file.read(4)
+    for mark, encoding in MARKS.items():
+        if head.startswith(mark):
+            if not _is_encoded_in(path, encoding):
+                raise bad_file(f"it is marked as {encoding}, but not all of it is")
+            return encoding
+    return next(name for name in ("utf-8", "cp1252", "latin-1") if _is_encoded_in(path, name))
 
 
-def _split(line: bytes, delimiter: int) -> list[str]:
+def _is_encoded_in(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        text = line.decode()
+        with path.open("rb") as file:
+            while part := file.read(MIN_BLOCK_BYTES):
+                decoder.decode(part)
+            decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise bad_file("the header is not UTF-8") from None
-    return [name.strip() for name in next(csv_reader([text], delimiter=chr(delimiter)))]
+        return False
+    return True
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        fields = next(csv_reader([line.rstrip("\r\n")], delimiter=delimiter), [""])
+    except CsvError as error:
+        raise bad_file(f"the first lines can't be read: {error}") from error
+    return [field.strip() for field in fields]
+
+
+def _is_header(first: list[str], second: list[str]) -> bool:
+    """A line without numbers is one; with some, where a word stands above a number."""
+    if first == [str(i) for i in range(len(first))]:  # pandas' header for columns without names
+        return True
+    if not any(_is_number(field) for field in first):
+        return True
+    above = zip(first, second, strict=False)
+    return any(_is_word(upper) and _is_number(lower) for upper, lower in above)
+
+
+def _is_word(text: str) -> bool:
+    return text not in MISSING and not _is_number(text)
 
 
 def _is_number(text: str) -> bool:
@@ -101,3 +150,13 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _explain(error: Exception) -> NoReturn:
+    message = str(error)
+    if "Could not skip" in message or "Empty CSV" in message:
+        raise bad_file("the file holds no points")
+    if ragged := COLUMNS_ERROR.search(message):
+        line, expected, got = ragged.groups()
+        raise bad_file(f"line {line} has {got} columns, the first line {expected}")
+    raise bad_file(first_line(error))

@@ -1,34 +1,50 @@
-"""NPY: one numpy array (N, D), (N, H, W) or (N, C, H, W)."""
+"""NPY: one numpy array; NPZ: a ZIP archive of them."""
 
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.ingest.source import Source, check_columns
+from api_schemas.datasets import DatasetOptions
+from service.encoding import some
+from service.errors import InvalidInput, TooLarge
+from service.ingest.archive import open_archive, parts
+from service.ingest.arrays import array_source
+from service.ingest.source import Pieces, Source, bad_file
 from trainer.npy import map_npy
-from trainer.points import check_shape, chunks
+from trainer.points import chunks
+
+SUFFIX = ".npy"
 
 
-def open_source(path: Path) -> Source:
+def open_npy(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput or InvalidPoints."""
     array = map_npy(path)
-    check_shape(array.shape, array.dtype.kind)
-    point_shape = array.shape[1:]
-    columns = [f"x{i}" for i in range(point_shape[0])] if len(point_shape) == 1 else []
-    check_columns(columns)
-    return Source(point_shape, stored_dtype(array.dtype), columns, _pieces(array))
+
+    def pieces() -> Pieces:
+        return (np.asarray(array[part]) for part in chunks(array))
+
+    return array_source(array.shape, array.dtype, pieces, options)
 
 
-def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The smallest of uint8, float32 and float64 that loses nothing a model could use."""
-    if dtype.itemsize == 1 and dtype.kind in "bu":
-        return np.dtype("u1")
-    return np.dtype("<f4") if dtype.kind == "f" and dtype.itemsize <= 4 else np.dtype("<f8")
+def open_npz(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
+    """The only array or the one that is named. Raises InvalidInput, InvalidPoints or TooLarge."""
+    with open_archive(path) as archive, tempfile.NamedTemporaryFile(dir=path.parent) as unpacked:
+        names = [name.removesuffix(SUFFIX) for name in archive.namelist() if name.endswith(SUFFIX)]
+        member = archive.getinfo(_chosen(names, options.array) + SUFFIX)
+        if member.file_size > max_bytes:
+            raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
+        unpacked.writelines(parts(archive, member))
+        unpacked.flush()
+        # the mapping outlives the file's name
+        return open_npy(Path(unpacked.name), options, max_bytes)
 
 
-def _pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for part in chunks(array):
-        yield np.asarray(array[part])
+def _chosen(names: list[str], wanted: str | None) -> str:
+    if wanted is not None and wanted not in names:
+        raise InvalidInput.at(
+            "array", msg=f"the file has no array {wanted!r}; it has {some(names)}"
+        )
+    if wanted is None and len(names) > 1:
+        raise bad_file(f"it holds several arrays, {some(names)}; choose one with 'array'")
+    return names[0] if wanted is None else wanted

@@ -1,22 +1,34 @@
 """Turns an upload into points: finds its format, checks every value, writes one NPY file."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from api_schemas.datasets import Column, DatasetFormat
-from service.errors import TooLarge, UnsupportedMediaType
-from service.ingest import csv, npy, parquet
-from service.ingest.source import Source, bad_file
+from api_schemas.datasets import Column, DatasetFormat, DatasetOptions
+from service.encoding import BadValue, Encoding
+from service.errors import InvalidInput, TooLarge
+from service.ingest import arrow, csv, idx, images, npy
+from service.ingest.fills import with_fills
+from service.ingest.formats import find_format
+from service.ingest.source import MAX_COLUMNS, Pieces, Source, bad_file
+from service.ingest.statistics import Statistics
 from service.ingest.writer import PointsWriter
 from trainer.errors import InvalidPoints
-from trainer.npy import MAGIC as NPY_MAGIC
 from trainer.points import check_finite
 
-HEAD_BYTES = 4096
-PICKLE_MAGIC = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
-OPENERS = {"csv": csv.open_source, "npy": npy.open_source, "parquet": parquet.open_source}
+OPENERS = {
+    "csv": csv.open_source,
+    "npy": npy.open_npy,
+    "npz": npy.open_npz,
+    "parquet": arrow.open_parquet,
+    "arrow": arrow.open_ipc,
+    "idx": idx.open_source,
+    "zip": images.open_source,
+}
 
 
 @dataclass(frozen=True)
@@ -31,59 +43,90 @@ class Points:
     warnings: list[str]
 
 
-def read_points(upload: Path, output: Path, max_bytes: int) -> Points:
+def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: int) -> Points:
     """Check an uploaded file and write its points to ``output`` as NPY, a piece at a time.
 
     Raises InvalidInput for what can't be points, TooLarge for what unpacks to over ``max_bytes``
     and UnsupportedMediaType for other formats.
     """
     found = find_format(upload)
-    try:
-        source = OPENERS[found](upload)
-        with PointsWriter(output, source.point_shape, source.dtype) as writer:
-            for piece in source.pieces:
-                check_finite(piece, writer.rows, source.columns)
-                writer.write(piece)
-                if writer.bytes > max_bytes:
-                    raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
-    except InvalidPoints as error:
-        raise bad_file(str(error)) from error
-    if writer.rows == 0:
-        raise bad_file("the file holds no points")
-    columns = _columns(source, writer)
+    if options.array is not None and found != "npz":
+        raise InvalidInput.at("array", msg=f"only NPZ files have named arrays; this one is {found}")
+    with explained():
+        source = OPENERS[found](upload, options, max_bytes)
+    with explained(source.place):
+        columns = with_fills(source, options.missing)
+        statistics = Statistics(len(columns))
+        if source.is_table:
+            encoding = _encoding(columns)
+            shape: tuple[int, ...] = (encoding.dimensions,)
+            pieces = _rows(source, encoding, statistics, options.missing == "drop")
+        else:
+            shape, pieces = source.point_shape, _images(source, statistics)
+        rows = _write(pieces, output, shape, source.dtype, max_bytes)
+    dropped = statistics.rows - rows if source.is_table else 0
+    if rows == 0:
+        raise bad_file("every row lacks a value" if dropped else "the file holds no points")
+    left_out = [f"{dropped:,} rows with missing values were left out"] if dropped else []
     return Points(
         format=found,
-        rows=writer.rows,
-        shape=source.point_shape,
+        rows=rows,
+        shape=shape,
         dtype=source.dtype.name,
-        columns=columns,
-        warnings=[f"column {c.name!r} is constant" for c in columns if c.min == c.max],
+        columns=statistics.report(columns),
+        warnings=left_out + statistics.warnings(columns),
     )
 
 
-def find_format(upload: Path) -> DatasetFormat:
-    """By content, as names and media types are often wrong. Raises UnsupportedMediaType."""
-    with upload.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    if not head:
-        raise bad_file("the file is empty")
-    if head.startswith(NPY_MAGIC):
-        return "npy"
-    if head.startswith(parquet.MAGIC):
-        return "parquet"
-    if head.startswith(PICKLE_MAGIC):
-        raise UnsupportedMediaType(
-            "unsupported_format", "this is a pickle; pickles are never loaded"
-        )
-    if b"\0" in head:
-        raise UnsupportedMediaType("unsupported_format", "neither CSV nor NPY nor Parquet")
-    return "csv"
+def _encoding(columns: list[Column]) -> Encoding:
+    encoding = Encoding(columns)
+    if encoding.dimensions > MAX_COLUMNS:
+        found = f"{encoding.dimensions:,} columns, with one a category"
+        raise bad_file(f"{found}; at most {MAX_COLUMNS:,} are taken")
+    return encoding
 
 
-def _columns(source: Source, writer: PointsWriter) -> list[Column]:
-    names = source.columns or ["pixels"]
-    statistics = np.stack([writer.min, writer.max, writer.mean]).T.tolist()
-    return [
-        Column(name=name, min=low, max=high, mean=mean)
-        for name, (low, high, mean) in zip(names, statistics, strict=True)
-    ]
+def _write(
+    pieces: Pieces, output: Path, shape: tuple[int, ...], dtype: np.dtype[Any], max_bytes: int
+) -> int:
+    """The number of rows written."""
+    with PointsWriter(output, shape, dtype) as writer:
+        for piece in pieces:
+            writer.write(piece)
+            if writer.bytes > max_bytes:
+                raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
+    return writer.rows
+
+
+def _rows(source: Source, encoding: Encoding, statistics: Statistics, drop: bool) -> Pieces:
+    """A table's points, ready to be stored."""
+    for piece in source.pieces():
+        values = np.asarray(piece, np.float64)
+        first_row = statistics.rows
+        encoding.check(values, first_row)
+        statistics.add(values)
+        if drop:
+            values = values[~np.isnan(values).any(1)]
+        yield encoding.expand(values, first_row)
+
+
+def _images(source: Source, statistics: Statistics) -> Pieces:
+    """Images, ready to be stored."""
+    row = 0
+    for piece in source.pieces():
+        check_finite(piece, row)
+        statistics.add(piece.reshape(-1, 1))
+        row += len(piece)
+        yield piece
+
+
+@contextmanager
+def explained(place: Callable[[int], str] = str) -> Iterator[None]:
+    """What is wrong with the points is wrong with the file."""
+    try:
+        yield
+    except BadValue as error:
+        where = f"{place(error.row)}, column {error.column!r}"
+        raise bad_file(f"{where}: {error.msg}") from error
+    except InvalidPoints as error:
+        raise bad_file(str(error)) from error

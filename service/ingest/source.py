@@ -1,25 +1,38 @@
 """What every format is opened as."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from api_schemas.datasets import Column
+from service.encoding import some
 from service.errors import InvalidInput
 
 MAX_COLUMNS = 65_536
 
+Pieces = Iterator[NDArray[Any]]
+
 
 @dataclass(frozen=True)
 class Source:
-    """One point's shape, the dtype to store, the columns' names and pieces of rows, in order."""
+    """An opened upload, whose pieces can be gone through more than once.
+
+    A table's pieces are the values of service.encoding, (n, columns), to be stored as ``dtype``;
+    those of images are (n, *point_shape). ``place`` names a row of the file.
+    """
 
     point_shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    columns: list[str]
-    pieces: Iterator[NDArray[Any]]
+    columns: list[Column]
+    pieces: Callable[[], Pieces]
+    place: Callable[[int], str] = "row {}".format
+
+    @property
+    def is_table(self) -> bool:
+        return len(self.point_shape) == 1
 
 
 def bad_file(msg: str) -> InvalidInput:
@@ -27,12 +40,38 @@ def bad_file(msg: str) -> InvalidInput:
     return InvalidInput.at("file", msg=msg, code="invalid_file")
 
 
+def first_line(error: Exception) -> str:
+    """What a library says is wrong, without its details."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def check_columns(names: list[str]) -> None:
-    """Raise InvalidInput unless a table's columns are few enough, named and distinct."""
+    """Raise InvalidInput unless a table's columns are few enough and distinct."""
+    if not names:
+        raise bad_file("the table has no columns")
     if len(names) > MAX_COLUMNS:
         raise bad_file(f"{len(names):,} columns; at most {MAX_COLUMNS:,} are taken")
+    if (twice := _repeated(names)) is not None:
+        raise bad_file(f"column {twice!r} occurs twice")
+
+
+def choose(names: list[str], wanted: list[str] | None) -> list[str]:
+    """The columns of a table to use. Raises InvalidInput unless they are there."""
+    if wanted is None:
+        return names
+    if (twice := _repeated(wanted)) is not None:
+        raise InvalidInput.at("columns", msg=f"column {twice!r} is chosen twice")
+    for name in set(wanted).difference(names):
+        raise InvalidInput.at(
+            "columns", msg=f"the file has no column {name!r}; it has {some(names)}"
+        )
+    return wanted
+
+
+def _repeated(names: list[str]) -> str | None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise bad_file(f"column {name!r} occurs twice")
+            return name
         seen.add(name)
+    return None

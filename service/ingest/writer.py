@@ -1,4 +1,4 @@
-"""Writes rows of unknown number as one NPY file and keeps their statistics on the way."""
+"""Writes rows of unknown number as one NPY file."""
 
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -9,39 +9,23 @@ from numpy.typing import NDArray
 
 
 class PointsWriter:
-    """An NPY file that grows along its first axis. Use as a context manager.
-
-    Minimum, maximum and sum are kept a column for tables and over all values for images.
-    """
+    """An NPY file that grows along its first axis. Use as a context manager."""
 
     def __init__(self, path: Path, point_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.point_shape = point_shape
         self.dtype = dtype
         self.rows = 0
-        columns = point_shape[0] if len(point_shape) == 1 else 1
-        self.min = np.full(columns, np.inf)
-        self.max = np.full(columns, -np.inf)
-        self.sum = np.zeros(columns)
         self._file: BinaryIO = path.open("wb")
         self._write_header()
 
     def write(self, points: NDArray[Any]) -> None:
         """Append (n, *point_shape)."""
-        values = np.asarray(points, np.float64).reshape(-1, len(self.sum))
-        self.min = np.minimum(self.min, values.min(0))
-        self.max = np.maximum(self.max, values.max(0))
-        self.sum += values.sum(0)
         self.rows += len(points)
         self._file.write(np.ascontiguousarray(points, self.dtype).data)
 
     @property
     def bytes(self) -> int:
         return self._file.tell()
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        values_a_row = int(np.prod(self.point_shape)) // len(self.sum)
-        return self.sum / (self.rows * values_a_row)
 
     def __enter__(self) -> Self:
         return self

@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy import select
 
-from api_schemas.common import Name, Page
-from api_schemas.datasets import Dataset
-from service import datasets, uploads
-from service.dependencies import PartsDep
+from api_schemas.common import Page
+from api_schemas.datasets import Dataset, DatasetCreate, PointRow
+from service import datasets, idempotency, media, uploads
+from service.dependencies import Parts, PartsDep
+from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
-from service.problems import responses
+from service.pictures import grid
+from service.problems import responses, validated
 from service.tables import DatasetRow
 
 router = APIRouter(prefix="/datasets", tags=["data sets"])
@@ -25,36 +27,37 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
 @router.post(
     "",
     status_code=201,
+    response_model=Dataset,
     responses={
-        200: {"model": Dataset, "description": "The same bytes were uploaded before"},
-        **responses(400, 413, 415, 422, 503),
+        200: {"model": Dataset, "description": "The same was uploaded before"},
+        **responses(400, 409, 413, 415, 422, 503),
     },
     openapi_extra=uploads.FILE_BODY,
 )
 def upload_dataset(
     parts: PartsDep,
+    request: Request,
     form: Annotated[uploads.Form, Depends(received_file)],
-    response: Response,
-    name: Annotated[Name | None, Query()] = None,
-) -> Dataset:
-    """Upload points as CSV, NPY or Parquet, as the raw body or as `file` of a form.
+    query: Annotated[DatasetCreate, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Upload points, as the raw body or as `file` of a form; its options may be fields too.
 
-    The same bytes again give the same data set, under its first name.
+    CSV, Parquet and Arrow IPC hold tables; NPY, NPZ and IDX (gzipped or not) hold tables (N, D) or
+    images (N, H, W) or (N, C, H, W); a ZIP archive holds PNG or JPEG images. The same bytes with
+    the same options give the same data set, under its first name.
     """
-    name = name or form.fields.get("name")
-    cap = parts.settings.max_points_bytes
-    with datasets.storing(parts.database, parts.storage, form.upload, name, cap) as stored:
-        _, row, is_new = stored
-    response.status_code = 201 if is_new else 200
-    response.headers["Location"] = f"/datasets/{row.id}"
-    return datasets.view(row)
+    options = validated(DatasetCreate, {**query.model_dump(exclude_unset=True), **form.fields})
+    with idempotency.attempt(parts.database, request, idempotency_key, form) as attempt:
+        return attempt.earlier or _store(parts, form.upload, options, attempt)
 
 
 @router.get("", responses=responses(422, 503))
 def list_datasets(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Dataset]:
     """Data sets, newest first."""
+    query = select(DatasetRow).where(datasets.LIVE)
     with parts.database.read() as session:
-        return newest_first(session, select(DatasetRow), DatasetRow.id, after, limit, datasets.view)
+        return newest_first(session, query, DatasetRow.id, after, limit, datasets.view)
 
 
 @router.get("/{dataset_id}", responses=responses(404, 422, 503))
@@ -62,3 +65,47 @@ def get_dataset(parts: PartsDep, dataset_id: str) -> Dataset:
     """One data set: its shape, columns and warnings."""
     with parts.database.read() as session:
         return datasets.view(datasets.get(session, dataset_id))
+
+
+@router.delete("/{dataset_id}", status_code=204, responses=responses(404, 409, 422, 503))
+def delete_dataset(parts: PartsDep, dataset_id: str) -> None:
+    """Delete a data set, unless an unfinished job needs it; models made from it stay."""
+    datasets.delete(parts.database, parts.storage, dataset_id)
+
+
+@router.get(
+    "/{dataset_id}/rows",
+    response_model=Page[PointRow],
+    responses={
+        200: {"content": {media.PNG: {"schema": uploads.BINARY}}},
+        **responses(404, 406, 422, 503),
+    },
+)
+def list_rows(
+    parts: PartsDep,
+    dataset_id: str,
+    after: Annotated[int, Query(ge=-1, lt=2**62, description="last row of the page before")] = -1,
+    limit: Limit = 20,
+    accept: Annotated[str | None, Header()] = None,
+) -> Page[PointRow] | Response:
+    """Points in the data's own columns and units; of images also thumbnails, as PNG."""
+    with parts.database.read() as session:
+        row = datasets.get(session, dataset_id)
+    are_images = len(row.shape) > 1 and after + 1 < row.rows
+    media_type = media.choose(accept, [media.JSON, media.PNG] if are_images else [media.JSON])
+    points = datasets.points(parts.storage, row, after, limit)
+    if media_type == media.PNG:
+        return Response(parts.inference.run(lambda: grid(points)), media_type=media.PNG)
+    return datasets.rows_page(row, points, after)
+
+
+def _store(
+    parts: Parts, upload: datasets.Upload, options: DatasetCreate, attempt: idempotency.Attempt
+) -> Response:
+    cap = parts.settings.max_points_bytes
+    with datasets.storing(
+        parts.database, parts.storage, upload, options, options.name, cap
+    ) as stored:
+        session, row, is_new = stored
+        status = 201 if is_new else 200
+        return attempt.answer(session, status, datasets.view(row), f"/datasets/{row.id}")

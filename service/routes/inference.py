@@ -1,13 +1,16 @@
 """/assign and /sample"""
 
 import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator
 from math import prod
-from typing import Annotated
+from typing import IO, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
-from service import media, models, openapi, uploads
+from service import answers, assigning, media, models, openapi, sampling, uploads
+from service.batches import PointSpec, open_batch
 from service.dependencies import Parts, PartsDep
 from service.errors import InvalidInput
 from service.pictures import picture
@@ -17,63 +20,89 @@ from trainer import Mixture
 
 router = APIRouter(tags=["inference"])
 
-MAX_SAMPLE_VALUES = 1 << 25
+MAX_SAMPLE_VALUES = 1 << 24
 MAX_JSON_VALUES = 1 << 21
 MAX_PICTURED = 4096
+NAMED = 20  # ignored columns, as many as a header names
 
-BINARY = {"schema": uploads.BINARY}
+ASSIGN_TYPES = (media.JSON, media.NPY, media.CSV, media.PARQUET, media.ARROW)
+IMAGE_TYPES = (media.JSON, media.NPY, media.NPZ, media.PNG)
+SAMPLE_TYPES = (*IMAGE_TYPES, media.CSV, media.PARQUET, media.ARROW)
+TEMPERATURE = (
+    "spread of the latent and of the decoder's noise, by which samples vary; 1: as trained"
+)
+BODIES = {
+    media.JSON: openapi.ref("AssignRequest"),
+    media.CSV: openapi.TEXT,
+    **dict.fromkeys(
+        (media.NPY, media.PARQUET, media.ARROW, media.PNG, media.JPEG, media.ZIP), openapi.BINARY
+    ),
+}
+
 Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
 
 
-async def received_body(request: Request) -> bytes:
-    return await request.body()
+async def received_body(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Body]:
+    async for body in uploads.receive_body(request, parts.storage):
+        yield body
 
 
 @router.post(
     "/assign",
     response_model=Assignment,
     responses={
-        200: {"content": {media.NPY: BINARY}},
+        200: openapi.answers(ASSIGN_TYPES, "Kvae-Model", "Kvae-Ignored-Columns"),
         **responses(400, 404, 406, 413, 415, 422, 503),
     },
-    openapi_extra=openapi.body(
-        {media.JSON: openapi.ref("AssignRequest"), media.NPY: uploads.BINARY}
-    ),
+    openapi_extra=openapi.body(BODIES),
 )
 def assign(
     parts: PartsDep,
-    body: Annotated[bytes, Depends(received_body)],
+    body: Annotated[uploads.Body, Depends(received_body)],
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
     content_type: Annotated[str | None, Header()] = None,
     accept: Accept = None,
 ) -> Response:
-    """Give each point to the component of highest estimated density.
+    """Give each point to the component of highest estimated density, in the order of the points.
 
-    As NPY the answer is the components alone, (N,), in the order of the points.
+    A table's columns are matched by name, in any order, wherever it names them: as JSON records,
+    Parquet, an Arrow stream or CSV with a header line; others than the model's are ignored, and
+    Kvae-Ignored-Columns names them. JSON lists and CSV without a header have the model's columns
+    in their order. NPY holds numbers alone: of a model with categories, their 0/1 columns. Images
+    are NPY, JSON, one PNG or JPEG, or a ZIP archive of them, with pixels from 0 to 255.
+
+    As CSV, Parquet and Arrow stream a row has `component` and what is asked for by `include`,
+    (N, K) fields as `posterior_0`, `posterior_1`, ...; as NPY the answer is the components alone.
     """
-    media_type = media.choose(accept, [media.JSON, media.NPY])
-    points = media.parse_points(body, content_type)
+    offered = [kind for kind in ASSIGN_TYPES if not (include and kind == media.NPY)]
+    media_type = media.choose(accept, offered)
     model, mixture = _load(parts, ref)
-    components = parts.inference.run(lambda: mixture.assign(points))
-    parts.metrics.assigned_rows.inc(len(points))
-    if media_type == media.NPY:
-        return media.npy_response(components)
-    _check_answer(len(points), 1 + mixture.components * len(include))
-    answer = Assignment(model=model.id, components=components.tolist())
-    if "log_densities" in include:
-        answer.log_densities = parts.inference.run(lambda: mixture.log_densities(points)).tolist()
-    if "posterior" in include:
-        answer.posterior = parts.inference.run(lambda: mixture.posterior(points)).tolist()
-    return _json(answer)
+    assigning.check_fields(mixture, include)
+    cap = parts.settings.max_points_bytes
+    batch = open_batch(body, content_type, PointSpec.of(model), cap)
+    found = _counted(parts, assigning.assigned(parts.inference, mixture, batch, include))
+    headers = {"Kvae-Model": model.id}
+    if batch.ignored:
+        headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, batch.ignored[:NAMED]))
+    if media_type == media.JSON:
+        return _json(_assignment(model.id, found), headers)
+
+    def write(file: IO[bytes]) -> None:
+        if media_type == media.NPY:
+            answers.write_npy(file, (piece["components"] for piece in found))
+        else:
+            answers.write_table(file, media_type, map(assigning.as_table, found))
+
+    return answers.answer(parts.storage, media_type, headers, write)
 
 
 @router.get(
     "/sample",
     response_model=Sample,
     responses={
-        200: {"content": {media.NPY: BINARY, media.PNG: BINARY}},
+        200: openapi.answers(SAMPLE_TYPES, "Kvae-Model", "Kvae-Seed"),
         **responses(404, 406, 422, 503),
     },
 )
@@ -83,34 +112,70 @@ def sample(
     component: Annotated[int | None, Query(description="none: the mixture, by alpha")] = None,
     n: Annotated[int, Query(ge=1, le=MAX_SAMPLES)] = 16,
     seed: Annotated[int | None, Query(ge=0, lt=2**53, description="none: a new one")] = None,
+    temperature: Annotated[float, Query(gt=0, le=2, description=TEMPERATURE)] = 1.0,
     accept: Accept = None,
 ) -> Response:
     """Draw points from one component, or from the alpha-weighted mixture when none is named.
 
-    As NPY the answer is the points alone, (n, ...), as PNG a grid of images or a scatter plot;
-    the Kvae-Seed header tells the seed with which the same points come again.
+    They come in the data's own units and columns: integers rounded, booleans and categories as
+    they were, pixels within the data's range. As CSV, Parquet and Arrow stream, which tables can
+    have, rows of the mixture end with the `component` that made them; as NPZ the arrays are
+    `points` and `components`; NPY is the points alone, (n, ...), as /assign takes them; PNG is a
+    grid of images or a scatter plot. Kvae-Seed is the seed with which the same points come again.
     """
-    media_type = media.choose(accept, [media.JSON, media.NPY, media.PNG])
     model, mixture = _load(parts, ref)
+    spec = PointSpec.of(model)
+    offered = SAMPLE_TYPES if spec.encoding else IMAGE_TYPES
+    media_type = media.choose(accept, offered)
     if component is not None:
         models.check_component(model, component)
     _check_size(n, model, media_type)
     seed = secrets.randbits(32) if seed is None else seed
-    drawn = parts.inference.run(lambda: mixture.sample(n, component, seed))
-    headers = {"Kvae-Seed": str(seed)}
-    if media_type == media.NPY:
-        return media.npy_response(drawn.points, headers)
+    drawn = parts.inference.run(
+        lambda: sampling.draw(mixture, spec.encoding, n, component, seed, temperature)
+    )
+    headers = {"Kvae-Model": model.id, "Kvae-Seed": str(seed)}
+    if media_type == media.JSON:
+        return _json(drawn.as_json(model.id, seed), headers)
     if media_type == media.PNG:
-        png = parts.inference.run(lambda: picture(*drawn))
+        png = parts.inference.run(lambda: picture(drawn.points, drawn.components))
         return Response(png, media_type=media.PNG, headers=headers)
-    components, points = drawn.components.tolist(), drawn.points.tolist()
-    return _json(Sample(model=model.id, seed=seed, components=components, points=points), headers)
+
+    def write(file: IO[bytes]) -> None:
+        if media_type == media.NPY:
+            answers.write_npy(file, [drawn.points])
+        elif media_type == media.NPZ:
+            answers.write_npz(file, {"points": drawn.points, "components": drawn.components})
+        else:
+            table = drawn.as_table(with_components=component is None)
+            answers.write_table(file, media_type, [table])
+
+    return answers.answer(parts.storage, media_type, headers, write)
 
 
 def _load(parts: Parts, ref: str) -> tuple[ModelRow, Mixture]:
     with parts.database.read() as session:
         model = models.get(session, ref)
     return model, parts.inference.cache.get(model)
+
+
+def _counted(parts: Parts, pieces: Iterable[assigning.Assigned]) -> Iterator[assigning.Assigned]:
+    for piece in pieces:
+        parts.metrics.assigned_rows.inc(len(piece["components"]))
+        yield piece
+
+
+def _assignment(model: str, pieces: Iterable[assigning.Assigned]) -> Assignment:
+    """All pieces in one. Raises InvalidInput when they are too many values for JSON."""
+    lists: dict[str, list[Any]] = {}
+    for piece in pieces:
+        for name, values in piece.items():
+            lists.setdefault(name, []).extend(values.tolist())
+        largest = MAX_JSON_VALUES // sum(values[0].size for values in piece.values())
+        if len(lists["components"]) > largest:
+            msg = f"at most {largest:,} points at once can be answered as JSON; more were sent"
+            raise InvalidInput.at("body", "points", msg=msg)
+    return Assignment(model=model, **lists)
 
 
 def _check_size(n: int, model: ModelRow, media_type: str) -> None:
@@ -123,13 +188,6 @@ def _check_size(n: int, model: ModelRow, media_type: str) -> None:
         raise InvalidInput.at("query", "n", msg=msg)
 
 
-def _check_answer(points: int, values_a_point: int) -> None:
-    largest = MAX_JSON_VALUES // values_a_point
-    if points > largest:
-        msg = f"at most {largest:,} points at once can be answered so; {points:,} were sent"
-        raise InvalidInput.at("body", "points", msg=msg)
-
-
-def _json(answer: Assignment | Sample, headers: dict[str, str] | None = None) -> Response:
+def _json(answer: Assignment | Sample, headers: dict[str, str]) -> Response:
     body = answer.model_dump_json(exclude_none=True)
     return Response(body, media_type=media.JSON, headers=headers)

@@ -1,28 +1,28 @@
 """/jobs"""
 
 import json
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, TypeVar, get_args
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from api_schemas.common import Page
-from api_schemas.jobs import Job, JobCreate, JobEvent, JobRequest
+from api_schemas.datasets import DatasetOptions
+from api_schemas.jobs import Job, JobCreate, JobRequest
 from api_schemas.training import PresetName
-from service import datasets, events, jobs, media, openapi, uploads
+from service import datasets, idempotency, jobs, media, openapi, uploads
+from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
+from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
-from service.problems import responses
-from service.tables import JobRow
+from service.problems import responses, validated
+from service.tables import DatasetRow, JobRow
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-
-Body = TypeVar("Body", bound=BaseModel)
 
 FORM_FIELDS = {
     "file": uploads.BINARY,
@@ -30,7 +30,9 @@ FORM_FIELDS = {
     "preset": {"type": "string", "enum": list(get_args(PresetName))},
     "name": {"type": "string"},
     "seed": {"type": "integer", "minimum": 0},
-    "config": {"type": "string", "description": "TrainingOptions as JSON"},
+    "config": openapi.json_text("TrainingOptions"),
+    "webhook": openapi.json_text("Webhook"),
+    **uploads.OPTION_FIELDS,
 }
 FORM = {
     "type": "object",
@@ -58,19 +60,19 @@ async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes
 @router.post(
     "",
     status_code=202,
-    responses=responses(400, 404, 413, 415, 422, 503),
+    response_model=Job,
+    responses=responses(400, 404, 409, 413, 415, 422, 503),
     openapi_extra=openapi.body({media.JSON: openapi.ref("JobCreate"), uploads.MULTIPART: FORM}),
 )
 def create_job(
     parts: PartsDep,
+    request: Request,
     body: Annotated[bytes | uploads.Form, Depends(received_job)],
-    response: Response,
-) -> Job:
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Train on an uploaded data set, or on the file that comes in the same request."""
-    answer = _create(parts, body) if isinstance(body, bytes) else _create_from_file(parts, body)
-    parts.queue.send(answer.id)
-    response.headers["Location"] = f"/jobs/{answer.id}"
-    return answer
+    with idempotency.attempt(parts.database, request, idempotency_key, body) as attempt:
+        return attempt.earlier or _create(parts, body, attempt)
 
 
 @router.get("", responses=responses(422, 503))
@@ -95,40 +97,56 @@ def cancel_job(parts: PartsDep, job_id: str) -> Job:
         return jobs.view(jobs.request_cancel(session, job_id))
 
 
-@router.get("/{job_id}/events", responses=responses(404, 422, 503))
-def list_events(
-    parts: PartsDep,
-    job_id: str,
-    after: Annotated[int, Query(ge=0, lt=2**63, description="id of the last event seen")] = 0,
-    limit: Limit = 20,
-) -> Page[JobEvent]:
-    """A job's log, oldest first: status changes, and the metrics of each iteration."""
-    with parts.database.read() as session:
-        jobs.get(session, job_id)
-        return events.page(session, job_id, after, limit)
-
-
-def _create(parts: Parts, body: bytes) -> Job:
-    request = _validated(JobCreate, _json(body))
+@router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
+def resume_job(parts: PartsDep, job_id: str) -> Job:
+    """Go on with a cancelled or failed job after its last checkpoint, to the very same model."""
     with parts.database.write() as session:
-        dataset = datasets.get(session, request.dataset)
-        return jobs.view(jobs.create(session, dataset, request))
+        datasets.hold(session, jobs.get(session, job_id).dataset_id)
+        job = jobs.view(jobs.resume(session, job_id))
+    parts.queue.send(job_id)
+    return job
 
 
-def _create_from_file(parts: Parts, form: uploads.Form) -> Job:
-    """Data set and job are stored together or, when either is refused, not at all."""
-    request = _request_of(form.fields)
+def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attempt) -> Response:
+    """A queued job; with a file its data set too or, when either is refused, neither."""
+    request: JobRequest
+    storing: AbstractContextManager[tuple[Session, DatasetRow]]
+    if isinstance(body, bytes):
+        request = validated(JobCreate, _json(body))
+        storing = _with_stored(parts, request.dataset)
+    else:
+        of_file = {name for name in body.fields if name in DatasetOptions.model_fields}
+        options = validated(DatasetOptions, {name: body.fields[name] for name in of_file})
+        request = _request_of({k: v for k, v in body.fields.items() if k not in of_file})
+        storing = _with_file(parts, body.upload, options, request.name)
+    if request.webhook:
+        check_url(request.webhook.url, parts.settings.webhook_allow_private)
+    with storing as (session, dataset):
+        job = jobs.create(session, dataset, request)
+        answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
+    parts.queue.send(job.id)
+    return answer
+
+
+@contextmanager
+def _with_stored(parts: Parts, dataset_id: str) -> Iterator[tuple[Session, DatasetRow]]:
+    with parts.database.write() as session:
+        yield session, datasets.hold(session, dataset_id)
+
+
+@contextmanager
+def _with_file(
+    parts: Parts, upload: datasets.Upload, options: DatasetOptions, name: str | None
+) -> Iterator[tuple[Session, DatasetRow]]:
     cap = parts.settings.max_points_bytes
-    with datasets.storing(parts.database, parts.storage, form.upload, request.name, cap) as stored:
-        session, dataset, _ = stored
-        return jobs.view(jobs.create(session, dataset, request))
+    with datasets.storing(parts.database, parts.storage, upload, options, name, cap) as stored:
+        yield stored[:2]
 
 
-def _request_of(fields: dict[str, str]) -> JobRequest:
-    given: dict[str, Any] = {name: value for name, value in fields.items() if value}
-    if "config" in given:
-        given["config"] = _json(given["config"], "config")
-    return _validated(JobRequest, given)
+def _request_of(given: dict[str, Any]) -> JobRequest:
+    for nested in {"config", "webhook"} & given.keys():
+        given[nested] = _json(given[nested], nested)
+    return validated(JobRequest, given)
 
 
 def _json(text: str | bytes, *loc: str) -> Any:
@@ -137,11 +155,3 @@ def _json(text: str | bytes, *loc: str) -> Any:
     except (ValueError, RecursionError) as error:
         where = ".".join(("body", *loc))
         raise BadRequest("malformed_json", f"{where}: not valid JSON: {error}") from error
-
-
-def _validated(model: type[Body], given: Any) -> Body:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found) from error

@@ -1,30 +1,78 @@
 """/models"""
 
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import FileResponse
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload
+from starlette.background import BackgroundTask
 
 from api_schemas.common import Page
-from api_schemas.models import AssignedRow, Model
-from service import media, models, uploads
+from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
+from service import answers, assignments, components, media, models, openapi, uploads
+from service.archives import imports
 from service.dependencies import PartsDep
+from service.errors import InvalidInput
 from service.paging import After, Limit, newest_first
 from service.problems import responses
-from service.tables import JobRow, ModelRow
+from service.tables import ModelRow
 
 router = APIRouter(prefix="/models", tags=["models"])
+
+FORM = {"type": "object", "required": ["file"], "properties": {"file": uploads.BINARY}}
+WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
+SAMPLES = 8  # that a component shows
+
+Number = Annotated[
+    int, Query(alias="after", ge=-1, lt=2**62, description="last_id of the page before")
+]
 
 
 @router.get("", responses=responses(422, 503))
 def list_models(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Model]:
     """Models, newest first."""
-    query = select(ModelRow).options(
-        joinedload(ModelRow.job).joinedload(JobRow.dataset), selectinload(ModelRow.aliases)
-    )
+    query = select(ModelRow).options(selectinload(ModelRow.aliases))
     with parts.database.read() as session:
         return newest_first(session, query, ModelRow.id, after, limit, models.view)
+
+
+async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:
+    async for form in uploads.receive(request, parts.storage):
+        yield form
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        200: {"model": Model, "description": "The same archive was imported before"},
+        **responses(400, 413, 422, 503),
+    },
+    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: uploads.BINARY}),
+)
+def import_model(
+    parts: PartsDep,
+    form: Annotated[uploads.Form, Depends(received_file)],
+    response: Response,
+) -> Model:
+    """Import an exported archive, as the raw body or as `file` of a form.
+
+    The same archive again gives the same model. No alias moves.
+    """
+    for name in form.fields:
+        raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
+    archive = imports.read(form.upload.path, parts.settings.model_cache_bytes)
+    with parts.database.write() as session:
+        row, is_new = imports.store(session, archive)
+        model = models.view(row)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/models/{model.id}"
+    return model
 
 
 @router.get("/{ref}", responses=responses(404, 422, 503))
@@ -34,11 +82,42 @@ def get_model(parts: PartsDep, ref: str) -> Model:
         return models.view(models.get(session, ref))
 
 
+@router.delete("/{ref}", status_code=204, responses=responses(404, 409, 422, 503))
+def delete_model(parts: PartsDep, ref: str) -> None:
+    """Delete a model with its weights and assignments; its job and data set stay.
+
+    Refused while an alias stands for it: the problem names which.
+    """
+    with parts.database.write() as session:
+        models.remove(session, ref)
+
+
+@router.get(
+    "/{ref}/export",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {media.ZIP: {"schema": uploads.BINARY}}},
+        **responses(404, 422, 503),
+    },
+)
+def export_model(parts: PartsDep, ref: str) -> FileResponse:
+    """The model as one ZIP archive that tells how to load it without this service.
+
+    Weights as safetensors, all else as JSON, a loader that needs torch and safetensors alone, and
+    ONNX graphs of assigning and sampling, which take some seconds to trace.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="kvae-export-"))
+        path = parts.exporter.write(parts.database, ref, Path(folder))
+        forget = BackgroundTask(stack.pop_all().close)
+    return FileResponse(path, media_type=media.ZIP, filename=path.name, background=forget)
+
+
 @router.get(
     "/{ref}/assignments",
     response_model=Page[AssignedRow],
     responses={
-        200: {"content": {media.NPY: {"schema": uploads.BINARY}}},
+        200: {"content": {media_type: {"schema": uploads.BINARY} for media_type in WHOLE}},
         **responses(404, 406, 422, 503),
     },
 )
@@ -46,14 +125,49 @@ def list_assignments(
     parts: PartsDep,
     ref: str,
     component: int | None = None,
-    after: Annotated[int, Query(ge=-1, lt=2**62, description="last row of the page before")] = -1,
+    after: Number = -1,
     limit: Limit = 20,
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[AssignedRow] | Response:
-    """The components of the training points: a page as JSON, or all of them as NPY (N,)."""
-    media_type = media.choose(accept, [media.JSON, media.NPY])
+    """The components of the training points, all or those of one component.
+
+    As JSON a page; as NPY (a structured array), CSV, Parquet or Arrow stream the whole, in records
+    of `row`, `component` and `confidence`.
+    """
+    media_type = media.choose(accept, [media.JSON, *WHOLE])
     with parts.database.read() as session:
         model = models.get(session, ref)
-        if media_type == media.NPY:
-            return media.npy_response(models.assignments(session, model))
-        return models.assignments_page(session, model, component, after, limit)
+        if component is not None:
+            models.check_component(model, component)
+        if media_type == media.JSON:
+            return assignments.page(session, model, component, after, limit)
+        pieces = assignments.pieces(session, model, component)
+
+        def write(file: IO[bytes]) -> None:
+            if media_type == media.NPY:
+                answers.write_npy(file, pieces)
+            else:
+                answers.write_table(file, media_type, map(assignments.as_table, pieces))
+
+        return answers.answer(parts.storage, media_type, {}, write)
+
+
+@router.get("/{ref}/components", responses=responses(404, 422, 503))
+def list_components(
+    parts: PartsDep, ref: str, after: Number = -1, limit: Limit = 20
+) -> Page[Component]:
+    """The components of a model, in order."""
+    with parts.database.read() as session:
+        return components.page(models.get(session, ref), after, limit)
+
+
+@router.get("/{ref}/components/{component}", responses=responses(404, 422, 503))
+def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
+    """One component: how its features differ, typical training points, and samples."""
+    with parts.database.read() as session:
+        model = models.get(session, ref)
+        models.check_component(model, component, "path", "component")
+        mixture = parts.inference.cache.get(model)
+        n = components.shown(model, SAMPLES)
+        drawn = parts.inference.run(lambda: mixture.sample(n, component))
+        return components.detail(session, parts.storage, model, component, drawn.points)

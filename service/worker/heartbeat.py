@@ -22,6 +22,27 @@ class CancelRequested(Exception):
     """The job is to be cancelled."""
 
 
+class Pace:
+    """How fast an attempt goes, from its first step on: neither what was done before a resume
+    nor getting ready counts."""
+
+    def __init__(self) -> None:
+        self.fraction: float | None = None  # of the whole run, none before the first step
+        self._first: tuple[float, float] | None = None
+
+    def note(self, fraction: float, now: float) -> None:
+        """The share of the run that is done at a time in seconds."""
+        self._first = self._first or (fraction, now)
+        self.fraction = fraction
+
+    def eta_seconds(self, now: float) -> float | None:
+        """How long the rest will take, None before there is a pace."""
+        if self._first is None or self.fraction is None or self.fraction <= self._first[0]:
+            return None
+        at, began = self._first
+        return (now - began) * (1 - self.fraction) / (self.fraction - at)
+
+
 class Heartbeat:
     """Renews a lease in a thread of its own. Use as a context manager around the work.
 
@@ -34,9 +55,7 @@ class Heartbeat:
         self._claim = claim
         self._lease_seconds = lease_seconds
         self._pause = min(MAX_PAUSE, lease_seconds / BEATS_A_LEASE)
-        self._started = time.monotonic()
-        self._first_fraction: float | None = None
-        self._fraction = 0.0
+        self._pace = Pace()
         self._stop_with: Exception | None = None
         self._end = threading.Event()
         beat = partial(copy_context().run, self._beat)  # with the ids that log lines carry
@@ -44,9 +63,7 @@ class Heartbeat:
 
     def step(self, fraction: float) -> None:
         """Note the share of the run that is done; raise if the run is to stop."""
-        if self._first_fraction is None:
-            self._first_fraction = fraction
-        self._fraction = fraction
+        self._pace.note(fraction, time.monotonic())
         if self._stop_with:
             raise self._stop_with
 
@@ -62,10 +79,9 @@ class Heartbeat:
         renewed = time.monotonic()
         while not self._end.wait(self._pause):
             try:
+                progress = self._pace.fraction, self._pace.eta_seconds(time.monotonic())
                 with self._database.write() as session:
-                    if jobs.renew(
-                        session, self._claim, self._lease_seconds, self._fraction, self._eta()
-                    ):
+                    if jobs.renew(session, self._claim, self._lease_seconds, *progress):
                         self._stop_with = CancelRequested()
                 renewed = time.monotonic()
             except jobs.LeaseLost as lost:
@@ -74,10 +90,3 @@ class Heartbeat:
                 log.warning("job %s: heartbeat failed: %s", self._claim.job_id, error)
                 if time.monotonic() - renewed > self._lease_seconds:
                     self._stop_with = jobs.LeaseLost(self._claim.job_id)
-
-    def _eta(self) -> float | None:
-        """Seconds to go at the pace of this attempt, None before there is a pace."""
-        done = self._fraction - (self._first_fraction or 0.0)
-        if done <= 0:
-            return None
-        return (time.monotonic() - self._started) * (1 - self._fraction) / done

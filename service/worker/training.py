@@ -1,5 +1,6 @@
 """Runs one job: claim, train from the last checkpoint, publish. Safe to run twice."""
 
+import hashlib
 import logging
 import traceback
 from dataclasses import asdict
@@ -9,11 +10,13 @@ import numpy as np
 import torch
 from structlog.contextvars import bound_contextvars
 
-from service import events, jobs, models
+from service import checkpoints, jobs, models, previews
 from service.database import Database
 from service.ownership import Caller
 from service.settings import Settings
 from service.storage import Storage
+from service.summaries import summarise
+from service.transitions import Ending
 from service.worker.heartbeat import CancelRequested, Heartbeat
 from trainer import (
     DamagedState,
@@ -25,6 +28,8 @@ from trainer import (
     train,
 )
 from trainer.devices import choose_device
+from trainer.points import Points
+from trainer.preview import preview
 
 log = logging.getLogger(__name__)
 
@@ -67,65 +72,81 @@ class JobRunner:
     def _train(self, claim: jobs.Claim) -> None:
         points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
         device = choose_device(self.settings.device)
-        recorder = Recorder(self.database, self.storage, claim)
+        recorder = Recorder(self.database, self.storage, claim, points)
         with Heartbeat(self.database, claim, self.settings.lease_seconds) as heartbeat:
             fit = train(
                 points,
                 claim.config,
                 device=device,
                 threads=self.settings.threads,
-                resume=self._checkpoint(claim, device),
+                resume=self._resumed(claim, device),
                 on_step=heartbeat.step,
                 on_iteration=recorder.record,
             )
+            summary = summarise(fit.mixture, points, fit.partition)
             with self.database.used_by(Caller(claim.owner)).write() as session:
-                models.publish(session, claim, fit.mixture, fit.partition)
-        recorder.forget_checkpoint()
+                models.publish(session, claim, fit.mixture, summary)
+        checkpoints.discard(self.database, self.storage, claim.job_id)
 
-    def _checkpoint(self, claim: jobs.Claim, device: torch.device) -> TrainingState | None:
-        """What to resume from; a damaged checkpoint is logged and training starts anew."""
-        if claim.checkpoint_sha256 is None:
-            return None
-        try:
-            return restore(self.storage.path(claim.checkpoint_sha256).read_bytes(), device)
-        except (DamagedState, FileNotFoundError) as error:
-            with self.database.write() as session:
-                message = f"the checkpoint can't be used, training starts anew: {error}"
-                events.add(session, claim.job_id, "message", message, "warning")
-            return None
+    def _resumed(self, claim: jobs.Claim, device: torch.device) -> TrainingState | None:
+        """What to go on from: the newest checkpoint that is whole. A damaged one is logged."""
+        for kept in claim.checkpoints:
+            try:
+                return restore(self._read(kept.sha256), device)
+            except (DamagedState, FileNotFoundError) as error:
+                message = f"the checkpoint of iteration {kept.iteration} can't be used: {error}"
+                with self.database.write() as session:
+                    jobs.warn(session, claim, message)
+        return None
 
-    def _finish(self, claim: jobs.Claim, status: str, error: dict[str, Any] | None = None) -> None:
+    def _read(self, sha256: str) -> bytes:
+        data = self.storage.path(sha256).read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise DamagedState("its bytes are not those that were written")
+        return data
+
+    def _finish(
+        self, claim: jobs.Claim, ending: Ending, error: dict[str, Any] | None = None
+    ) -> None:
         try:
             with self.database.write() as session:
-                jobs.finish(session, claim, status, error)
+                jobs.finish(session, claim, ending, error)
         except jobs.LeaseLost:
-            log.warning("job %s was taken away before it could be %s", claim.job_id, status)
+            log.warning("job %s was taken away before it could be %s", claim.job_id, ending)
 
 
 class Recorder:
-    """Stores a checkpoint and an event after each iteration; keeps the last checkpoint only."""
+    """Stores a checkpoint, a preview and an event after each iteration."""
 
-    def __init__(self, database: Database, storage: Storage, claim: jobs.Claim) -> None:
+    def __init__(
+        self, database: Database, storage: Storage, claim: jobs.Claim, points: Points
+    ) -> None:
         self._database = database
         self._storage = storage
         self._claim = claim
-        self._checkpoint = claim.checkpoint_sha256
+        self._points = points
 
     def record(self, state: TrainingState, report: Report) -> None:
         """The training's callback. Raises LeaseLost."""
-        checkpoint = self._storage.put(checkpoint_bytes(state, run=self._claim.job_id))
+        job_id, iteration = self._claim.job_id, report.iteration
+        checkpoint = checkpoint_bytes(state, run=job_id)
+        sha256 = self._storage.put(checkpoint)
+        png = self._picture(state)
         with self._database.write() as session:
-            jobs.record_iteration(
-                session, self._claim, report.iteration, checkpoint, asdict(report)
-            )
-        previous, self._checkpoint = self._checkpoint, checkpoint
-        if previous and previous != checkpoint:
-            self._storage.delete(previous)
+            jobs.record_iteration(session, self._claim, iteration, asdict(report))
+            checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
+            if png is not None:
+                previews.add(session, job_id, iteration, png)
+        checkpoints.discard(self._database, self._storage, job_id, checkpoints.KEPT)
 
-    def forget_checkpoint(self) -> None:
-        """A finished job needs none."""
-        if self._checkpoint:
-            self._storage.delete(self._checkpoint)
+    def _picture(self, state: TrainingState) -> bytes | None:
+        """A PNG of samples; none, and a line in the worker's log, where it can't be made."""
+        wanted = previews.samples_wanted(state.config.k, state.architecture.is_image)
+        try:
+            return previews.render(preview(state, self._points, wanted))
+        except Exception:  # a picture is not worth a job
+            log.exception("job %s: no preview", self._claim.job_id)
+            return None
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

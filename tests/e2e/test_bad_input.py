@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import MAX_BODY, MAX_JSON, NPY, Client
 from tests.points import npy, three_blobs
+from tests.service.files import arrow_stream, npz, zipped
 
 CSV = "x,y\n1,2\n3,4\n"
 
@@ -39,12 +40,6 @@ def check(response: httpx.Response, status: int, code: str, said: str) -> dict[s
     return problem
 
 
-def zipped() -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, np.zeros((2, 2)))
-    return buffer.getvalue()
-
-
 def pickled() -> bytes:
     return npy(np.array([[{"a": 1}]]))
 
@@ -54,11 +49,14 @@ def pickled() -> bytes:
     [
         (b"", 422, "invalid_file", "the file is empty"),
         (b"x,y\n1,2\n3,oops\n", 422, "invalid_file", "line 3, column 'y': 'oops' is not a number"),
-        (b"x,y\n1,nan\n", 422, "invalid_file", "row 0, column 'y': nan"),
-        (b"x,y\n1,inf\n", 422, "invalid_file", "row 0, column 'y': inf"),
+        (b"x,y\n1,nan\n", 422, "invalid_file", "line 2, column 'y': the value is missing"),
+        (b"x,y\n1,inf\n", 422, "invalid_file", "line 2, column 'y': inf"),
         (pickled(), 422, "invalid_file", "pickled Python objects"),
         (pickle.dumps([[1.0]]), 415, "unsupported_format", "pickle"),
         (npy(np.zeros((9, 9)))[:-8], 422, "invalid_file", "it is shorter than its header says"),
+        (zipped({"a.png": bytes(16 << 20)}), 422, "invalid_file", "larger than 8,388,608 bytes"),
+        (npz(a=np.zeros((9, 9)))[:-8], 422, "invalid_file", "the archive can't be read"),
+        (arrow_stream(a=range(99))[:-99], 422, "invalid_file", "not a usable Arrow file"),
         (b"1" * (MAX_BODY + 1), 413, "body_too_large", f"larger than {MAX_BODY:,} bytes"),
     ],
 )
@@ -181,7 +179,7 @@ def test_assign_json(client: Client, body: bytes, status: int, code: str, said: 
         (pickled(), "invalid_points", "pickled Python objects, which are never loaded"),
         (npy(np.zeros((9, 2)))[:-8], "invalid_points", "not a usable NPY array"),
         (b"", "invalid_points", "not a usable NPY array"),
-        (zipped(), "invalid_points", "not a usable NPY array"),
+        (npz(a=np.zeros((2, 2))), "invalid_points", "not a usable NPY array"),
     ],
 )
 def test_assign_npy(client: Client, body: bytes, code: str, said: str) -> None:

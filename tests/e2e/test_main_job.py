@@ -36,7 +36,7 @@ def test_from_upload_to_samples(client: Client, name: str) -> None:
 
     stored = from_npy(
         client.http.get(f"/models/{job['model']}/assignments", headers={"Accept": NPY})
-    )
+    )["component"]
     np.testing.assert_array_equal(client.assign(points, job["model"]), stored)
     np.testing.assert_array_equal(np.bincount(stored, minlength=k), model["sizes"])
 

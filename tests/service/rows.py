@@ -20,7 +20,11 @@ def dataset(session: Session, rows: int = 100) -> DatasetRow:
         rows=rows,
         shape=[2],
         dtype="float64",
-        columns=[{"name": name, "min": 0, "max": 1, "mean": 0.5} for name in "xy"],
+        options={},
+        identity=new_id("")[1:] * 2,
+        columns=[
+            {"name": name, "type": "number", "min": 0, "max": 1, "mean": 0.5} for name in "xy"
+        ],
         warnings=[],
     )
     session.add(row)

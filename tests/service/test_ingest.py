@@ -1,5 +1,6 @@
 """Every kind of file, good and bad."""
 
+import gzip
 import io
 import pickle
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from api_schemas.datasets import DatasetOptions
 from service.errors import InvalidInput, TooLarge, UnsupportedMediaType
-from service.ingest import read_points
+from service.ingest import Points, read_points
 from tests.points import npy
 
 
@@ -39,10 +41,12 @@ BROKEN_HEADERS = [
 ]
 
 
-def read(content: bytes, tmp_path: Path, max_bytes: int = 1 << 30) -> tuple[Any, NDArray[Any]]:
+def read(
+    content: bytes, tmp_path: Path, max_bytes: int = 1 << 30, **options: Any
+) -> tuple[Points, NDArray[Any]]:
     upload, output = tmp_path / "upload", tmp_path / "points.npy"
     upload.write_bytes(content)
-    points = read_points(upload, output, max_bytes)
+    points = read_points(upload, output, DatasetOptions(**options), max_bytes)
     return points, np.load(output)
 
 
@@ -132,24 +136,25 @@ def test_constant_columns_are_warned_of(tmp_path: Path) -> None:
         (b"a,b\n1,2\n3,\n", "line 3, column 'b': the value is missing"),
         (b"a,b\n1,2\n3\n", "line 3 has 1 columns, the first line 2"),
         (b"a,a\n1,2\n", "column 'a' occurs twice"),
-        (b"a,b\n1,nan\n", "row 0, column 'b': nan is not a finite number"),
-        (b"a,b\n1,2\n-inf,2\n", "row 1, column 'a': -inf is not a finite number"),
+        (b"a,b\n1,nan\n", "line 2, column 'b': the value is missing or NaN"),
+        (b"a,b\n1,2\n-inf,2\n", "line 3, column 'a': -inf is not a finite number"),
         (b"a\n1\n\n3\n", "line 3, column 'a': the value is missing"),
-        (b"\xff\xfe,b\n1,2\n", "not UTF-8"),
         (b",".join(b"%d" % i for i in range(70_000)), "at most 65,536"),
         (b"1," * 5_000_000, "first line is longer"),
+        (b'\r,\x0e"\r93,\n\x194\n,', "no columns"),
+        (b"\n\x03\xed\r7", "no columns"),
         (npy(np.array([[{}]])), "it holds pickled Python objects, which are never loaded"),
         (npy(np.zeros((4, 3)))[:-1], "it is shorter than its header says"),
         (npy(np.zeros((4, 3)))[:20], "not a usable NPY array"),
         (npy(np.zeros(3)), "points must have shape"),
         (npy(np.zeros((0, 3))), "no points"),
         (npy(np.array([["a"]])), "must be numbers"),
-        (npy(np.array([[1, np.nan]])), "row 0, column 'x1': nan"),
+        (npy(np.array([[1, np.nan]])), "row 0, column 'x1': the value is missing or NaN"),
         (npy(np.array([[1e300]])), "row 0, column 'x0'"),
         *((header, "not a usable NPY array") for header in BROKEN_HEADERS),
         (table(a=[1, None]), "row 1, column 'a': the value is missing"),
         (table(a=["x"]), "column 'a' holds string, not numbers"),
-        (table(a=[1.0])[:-9], "not a valid Parquet file"),
+        (table(a=[1.0])[:-9], "not a usable Parquet file"),
         (table(), "no columns"),
         (table(a=pa.array([], pa.float64())), "no points"),
     ],
@@ -161,7 +166,13 @@ def test_bad_files_are_named(content: bytes, said: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(pickle.dumps([1]), "pickle"), (b"PK\x03\x04\0\0", "neither CSV")]
+    ("content", "said"),
+    [
+        (pickle.dumps([1]), "pickles are never loaded"),
+        (b"GIF89a\0\0", "an unknown format; CSV, NPY"),
+        (gzip.compress(b"a,b\n1,2\n"), "an unknown format"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "an unknown format"),
+    ],
 )
 def test_other_formats_are_refused(content: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedMediaType, match=said):

@@ -2,15 +2,17 @@
 
 import threading
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from sqlalchemy import select
 
 from api_schemas.jobs import JobRequest
-from service import events, jobs
+from service import checkpoints, events, jobs
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
 from service.tables import JobRow, utc_now
+from service.transitions import Ending
 from tests.service import rows
 
 LEASE = 60.0
@@ -29,9 +31,9 @@ def claim(database: Database, job_id: str, lease: float = LEASE) -> jobs.Claim:
     return claimed
 
 
-def finish(database: Database, claimed: jobs.Claim, status: str) -> None:
+def finish(database: Database, claimed: jobs.Claim, ending: Ending) -> None:
     with database.write() as session:
-        jobs.finish(session, claimed, status)
+        jobs.finish(session, claimed, ending)
 
 
 def cancel(database: Database, job_id: str) -> str:
@@ -50,7 +52,7 @@ def sweep(database: Database, max_losses: int = 3) -> list[str]:
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed"])
-def test_queued_running_end(database: Database, job_id: str, end: str) -> None:
+def test_queued_running_end(database: Database, job_id: str, end: Ending) -> None:
     assert status(database, job_id) == "queued"
     claimed = claim(database, job_id)
     assert status(database, job_id) == "running"
@@ -106,14 +108,14 @@ def test_a_job_that_ends_before_it_sees_the_cancel_succeeds(
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
-def test_an_ended_job_changes_no_more(database: Database, job_id: str, end: str) -> None:
+def test_an_ended_job_changes_no_more(database: Database, job_id: str, end: Ending) -> None:
     claimed = claim(database, job_id)
     if end == "cancelled":
         cancel(database, job_id)
     finish(database, claimed, end)
     with pytest.raises(Conflict, match=f"already {end}"):
         cancel(database, job_id)
-    for other in ("succeeded", "failed", "cancelled"):
+    for other in get_args(Ending):
         with pytest.raises(jobs.LeaseLost):
             finish(database, claimed, other)
     with database.write() as session:
@@ -126,7 +128,8 @@ def test_heartbeats_report_progress(database: Database, job_id: str) -> None:
     claimed = claim(database, job_id)
     with database.write() as session:
         assert not jobs.renew(session, claimed, LEASE, 0.25, 30.0)
-        jobs.record_iteration(session, claimed, 2, "f" * 64, {"alpha": [1.0]})
+        assert not jobs.renew(session, claimed, LEASE)  # as before the first step after a resume
+        jobs.record_iteration(session, claimed, 2, {"alpha": [1.0]})
     with database.read() as session:
         progress = jobs.view(jobs.get(session, job_id)).progress
     assert (progress.iteration, progress.fraction, progress.eta_seconds) == (2, 0.25, 30.0)
@@ -143,19 +146,19 @@ def test_a_silent_worker_loses_its_job_and_can_write_no_more(
     with database.write() as session, pytest.raises(jobs.LeaseLost):
         jobs.renew(session, stale, LEASE, 0.1, None)
     with database.write() as session, pytest.raises(jobs.LeaseLost):
-        jobs.record_iteration(session, stale, 1, "f" * 64, {})
+        jobs.record_iteration(session, stale, 1, {})
     with pytest.raises(jobs.LeaseLost):
         finish(database, stale, "succeeded")
     finish(database, fresh, "succeeded")
 
 
 def test_the_checkpoint_passes_to_the_next_worker(database: Database, job_id: str) -> None:
-    first = claim(database, job_id)
+    claim(database, job_id)
     with database.write() as session:
-        jobs.record_iteration(session, first, 1, "a" * 64, {})
+        checkpoints.add(session, job_id, 1, "a" * 64, 10)
         jobs.get(session, job_id).lease_expires_at = utc_now() - timedelta(seconds=1)
     sweep(database)
-    assert claim(database, job_id).checkpoint_sha256 == "a" * 64
+    assert claim(database, job_id).checkpoints == [(1, "a" * 64)]
 
 
 def test_after_the_third_loss_a_job_fails(database: Database, job_id: str) -> None:
@@ -175,7 +178,7 @@ def test_an_iteration_done_forgives_losses(database: Database, job_id: str) -> N
     for _ in range(4):
         claimed = claim(database, job_id)
         with database.write() as session:
-            jobs.record_iteration(session, claimed, 1, "a" * 64, {})
+            jobs.record_iteration(session, claimed, 1, {})
             jobs.get(session, job_id).lease_expires_at = utc_now() - timedelta(seconds=1)
         assert sweep(database) == [job_id]
 

@@ -1,16 +1,17 @@
 """Keys, what they show and what they may: in the database, without HTTP."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from api_schemas.jobs import JobRequest
-from service import datasets, jobs, keys, models, pulse, quotas
+from service import aliases, datasets, jobs, keys, models, pulse, quotas
 from service.database import Database
-from service.errors import Forbidden, NotFound, TooMany, Unauthorized
+from service.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
 from service.ownership import Caller
 from service.settings import Settings
 from service.tables import AliasRow, DatasetRow, JobRow, KeyRow, ModelRow, PulseRow, utc_now
@@ -91,10 +92,10 @@ def alices(database: Database) -> dict[type, str]:
         job = rows.job(session)
         model = ModelRow(id="mdl_a", name="a", job_id=job.id, weights_bytes=0, shape=[2])
         model.columns, model.alpha, model.sizes = [], [1.0], [1]
-        model.metrics, model.code_version = {}, ""
+        model.metrics, model.config, model.provenance = {}, {}, {}
         session.add(model)
         session.flush()
-        models.move_alias(session, "best", model.id)
+        aliases.pin(session, "best", model.id)
     return {DatasetRow: job.dataset_id, JobRow: job.id, ModelRow: model.id}
 
 
@@ -135,12 +136,30 @@ def test_the_modules_find_nothing_of_anothers(database: Database, alices: dict[t
             models.get(session, "best")
 
 
-def test_the_same_name_and_bytes_for_each_owner(database: Database) -> None:
+def test_names_are_everyones_own(database: Database, alices: dict[type, str]) -> None:
+    model_id = alices[ModelRow]
+    with database.used_by(ADMIN).write() as session:
+        assert aliases.page(session, None, 9).data == []
+        assert aliases.pin(session, "best", model_id)
+    with database.used_by(ALICE).write() as session:
+        aliases.drop(session, "best")
+    with (
+        pytest.raises(Conflict, match="'best' stands for"),  # the admin's
+        database.used_by(ALICE).write() as session,
+    ):
+        models.remove(session, model_id)
+    with database.used_by(ADMIN).write() as session:
+        assert aliases.get(session, "best").model_id == model_id
+        aliases.drop(session, "best")
+        models.remove(session, model_id)
+
+
+def test_the_same_bytes_for_each_owner(database: Database) -> None:
     for who in (ALICE, BOB):
         with database.used_by(who).write() as session:
-            rows.dataset(session).sha256 = "e" * 64
+            rows.dataset(session).identity = "e" * 64
     with pytest.raises(IntegrityError), database.used_by(BOB).write() as session:
-        rows.dataset(session).sha256 = "e" * 64
+        rows.dataset(session).identity = "e" * 64
 
 
 def test_the_quota_of_bytes(database: Database) -> None:
@@ -152,19 +171,27 @@ def test_the_quota_of_bytes(database: Database) -> None:
         rows.dataset(session)
         with pytest.raises(Forbidden, match=r"quota 'bytes': .* 2 bytes; .* take 3"):
             quotas.check_bytes(session)
+        session.execute(update(DatasetRow).values(deleted_at=utc_now()))
+        quotas.check_bytes(session)
     with database.used_by(BOB).write() as session:
         quotas.check_bytes(session)
 
 
 def test_the_quota_of_jobs(database: Database) -> None:
-    allowed = Caller("alice", "write", max_jobs=1)
-    with database.used_by(allowed).write() as session:
-        first = rows.job(session)
-        with pytest.raises(TooMany, match="quota 'jobs'") as raised:
-            jobs.create(session, first.dataset, JobRequest(components=2))
+    alice = database.used_by(Caller("alice", "write", max_jobs=1))
+
+    def refused(attempt: Callable[[Session], object]) -> None:
+        with pytest.raises(TooMany, match="quota 'jobs'") as raised, alice.write() as session:
+            attempt(session)
         assert raised.value.headers == {"Retry-After": "10"}
+
+    with alice.write() as session:
+        first = rows.job(session)
+    refused(rows.job)
+    with alice.write() as session:
         jobs.request_cancel(session, first.id)
         rows.job(session)
+    refused(lambda session: jobs.resume(session, first.id))
 
 
 def test_a_worker_is_alive_by_its_pulse_or_by_its_lease(database: Database) -> None:

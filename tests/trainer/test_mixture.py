@@ -7,7 +7,7 @@ import pytest
 
 from tests.points import three_blobs
 from tests.trainer.test_training import short
-from trainer import DamagedState, Fit, InvalidPoints, Mixture, train
+from trainer import DamagedState, Fit, InvalidPoints, Mixture, TrainerError, train
 
 POINTS, LABELS = three_blobs()
 
@@ -55,6 +55,26 @@ def test_samples_repeat_with_their_seed(fit: Fit) -> None:
     assert np.unique(first, axis=0).shape == first.shape
 
 
+def test_temperature_scales_the_spread(fit: Fit) -> None:
+    cold, usual, hot = (fit.mixture.sample(500, 0, 1, t).points.std(0) for t in (0.2, 1, 2))
+    np.testing.assert_array_less(cold, usual)
+    np.testing.assert_array_less(usual, hot)
+
+
+def test_outlier_scores_are_shares_of_the_training_points(fit: Fit) -> None:
+    scores = fit.mixture.outlier_score(POINTS)
+    np.testing.assert_allclose(np.sort(scores), np.arange(300) / 300)  # each has its own rank
+    far, centre = fit.mixture.outlier_score(np.array([[50.0, -50.0], [0.0, 0.0]]))
+    assert far == 1
+    assert centre < 0.5
+
+
+def test_generators_without_a_density_know_no_outliers() -> None:
+    mixture = train(POINTS, short(generator="centroid", estimator="generators")).mixture
+    with pytest.raises(TrainerError, match="keeps no training points"):
+        mixture.outlier_score(POINTS)
+
+
 def test_samples_have_the_datas_units(fit: Fit) -> None:
     samples = fit.mixture.sample(4000).points
     np.testing.assert_allclose(samples.mean(0), POINTS.mean(0), atol=0.6)
@@ -77,6 +97,7 @@ def test_save_and_load(fit: Fit, tmp_path: Path) -> None:
     ]
     np.testing.assert_array_equal(loaded.log_densities(POINTS), fit.mixture.log_densities(POINTS))
     np.testing.assert_array_equal(loaded.sample(9).points, fit.mixture.sample(9).points)
+    np.testing.assert_array_equal(loaded.outlier_score(POINTS), fit.mixture.outlier_score(POINTS))
     assert loaded.to_bytes() == fit.mixture.to_bytes()
 
 

@@ -10,7 +10,8 @@ from api_schemas.training import TrainingConfig
 from tests.trainer.stacks import unscaled
 from trainer.partition import EVERYWHERE
 from trainer.starts import classical
-from trainer.starts.choose import initial_partition
+from trainer.starts.choose import best_of_all, initial_partition
+from trainer.starts.judge import Judge
 from trainer.starts.learned import merge_confused
 from trainer.starts.sketch import Sketch
 
@@ -29,7 +30,8 @@ def start(x: torch.Tensor, name: str, k: int, steps: list[int] | None = None) ->
     points = unscaled(x)
     config = TrainingConfig(components=k, initial_partition=name)
     advance = (steps if steps is not None else []).append
-    return initial_partition(points, Sketch(points, 0), config, 0, lambda: advance(1))
+    judge = Judge(Sketch(points, 0), k, 0)
+    return initial_partition(points, judge, config, 0, lambda: advance(1))
 
 
 @pytest.mark.parametrize("name", ["auto", "kmeans", "gaussian", "graph", "merge", "embedding"])
@@ -77,14 +79,31 @@ def test_outliers_may_be_clusters_or_not() -> None:
 
 def test_the_normalised_cut_prefers_what_is_apart() -> None:
     x, labels = rings()
-    sketch = Sketch(unscaled(x), 0)
+    judge = Judge(Sketch(unscaled(x), 0), 2, 0)
+    assert judge.trusted is None
     halves = (x[:, 0] > 0).long()
-    assert sketch.normalised_cut(torch.from_numpy(labels), 2) < 0.01
-    assert sketch.normalised_cut(halves, 2) > 0.01
+    assert judge.score(torch.from_numpy(labels)) < 0.01
+    assert judge.score(halves) > 0.01
     alone = torch.zeros(800).long()
     alone[0] = 1
-    assert sketch.normalised_cut(alone, 2) > 0.4  # a point by itself is no cluster
-    assert sketch.normalised_cut(torch.zeros(800).long(), 2) == 0.5  # nor is nothing
+    assert judge.score(alone) > 0.4  # a point by itself is no cluster
+    assert judge.score(torch.zeros(800).long()) == 0.5  # nor is nothing
+
+
+def test_of_overlapping_gaussians_the_misfit_prefers_their_own_partition() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, 1500, p=[0.8, 0.15, 0.05])
+    centres = np.array([[0, 0], [3, 0], [0, 4]])
+    x = (centres[labels] + rng.normal(size=(1500, 2))).astype(np.float32)
+    judge = Judge(Sketch(unscaled(torch.from_numpy(x)), 0), 3, 0)
+    found = best_of_all(judge, 3, 0)
+    assert judge.trusted is not None
+    assert adjusted_rand_score(labels, found) > 0.75
+    distances = np.square(x[:, None] - centres).sum(2)
+    nearest = distances.argmin(1)  # as if the clusters were of one size
+    own, equal, renamed = (judge.score_sketch(of) for of in (found, nearest, (found + 1) % 3))
+    assert own == renamed
+    assert own < equal
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -109,4 +128,5 @@ def test_many_values_are_reduced() -> None:
     x[:150, :40] += 4
     sketch = Sketch(unscaled(torch.from_numpy(x)), 0)
     assert sketch.rows.shape == (300, 50)
-    assert adjusted_rand_score([0] * 150 + [1] * 150, classical.best_of_all(sketch, 2, 0)) == 1
+    found = best_of_all(Judge(sketch, 2, 0), 2, 0)
+    assert adjusted_rand_score([0] * 150 + [1] * 150, found) == 1

@@ -7,8 +7,9 @@ from api_schemas.training import TrainingConfig
 from trainer.partition import EVERYWHERE
 from trainer.points import Points, ScaledPoints, Scaling, check_points
 from trainer.random import derived_seed
-from trainer.starts import classical, learned
-from trainer.starts.sketch import Sketch
+from trainer.starts import classical, gaussians, learned
+from trainer.starts.judge import Judge
+from trainer.starts.sketch import Features, Labels, Sketch
 
 
 def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
@@ -22,10 +23,10 @@ def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
 
 
 def initial_partition(
-    x: ScaledPoints, sketch: Sketch, config: TrainingConfig, run: int, advance: learned.Advance
+    x: ScaledPoints, judge: Judge, config: TrainingConfig, run: int, advance: learned.Advance
 ) -> Tensor:
     """(N,) of 0..K-1, or all EVERYWHERE; each run of several has its own random numbers."""
-    k, name = config.k, config.initial_partition
+    k, name, sketch = config.k, config.initial_partition, judge.sketch
     seed = derived_seed(config.seed, run, "start", bits=31)
     if name == "uniform":
         return torch.full((len(x),), EVERYWHERE, device=x.device)
@@ -34,12 +35,27 @@ def initial_partition(
     if name == "embedding":
         return learned.embedding(x, sketch, config, seed, advance)
     if name == "auto":
-        return sketch.spread(classical.best_of_all(sketch, k, seed))
+        return sketch.spread(best_of_all(judge, k, seed))
     if name == "graph":
         return sketch.spread(classical.graph(sketch, k, seed))
-    method = {
-        "kmeans": classical.kmeans,
-        "gaussian": classical.gaussian,
-        "voronoi": classical.voronoi,
-    }[name]
+    method = {"kmeans": classical.kmeans, "gaussian": gaussian, "voronoi": classical.voronoi}[name]
     return sketch.spread(method(sketch.rows, k, seed))
+
+
+def best_of_all(judge: Judge, k: int, seed: int) -> Labels:
+    """The Gaussians' partition where the clusters are such, else the one of lowest cut."""
+    sketch = judge.sketch
+    if judge.trusted is not None:
+        return gaussians.partition(judge.trusted, sketch.rows)
+    candidates = [classical.kmeans(sketch.rows, k, seed), *classical.graph_cuts(sketch, k)]
+    if judge.mixture is not None:
+        candidates.append(gaussians.partition(judge.mixture, sketch.rows))
+    return classical.best(sketch, k, candidates)
+
+
+def gaussian(rows: Features, k: int, seed: int) -> Labels:
+    """A mixture of Gaussians, or k-means where there are too few points for one."""
+    mixture = gaussians.fit(rows, k, seed)
+    if mixture is None:
+        return classical.kmeans(rows, k, seed)
+    return gaussians.partition(mixture, rows)

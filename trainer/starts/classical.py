@@ -4,13 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from trainer.starts.sketch import Features, Labels, Sketch
 
 STARTS, MANY = 10, 50  # of k-means; one for more components than that
-GAUSSIAN_STARTS, RIDGE = 5, 1e-4
 MAX_CLUSTERS, NOISE = 25, 1e-3  # of a count of clusters; a cut that is as good as none
 SMALL_SHARE = 5  # a cluster of the balanced cut has at least a fifth of N/K points
 
@@ -19,16 +17,6 @@ def kmeans(rows: Features, k: int, seed: int) -> Labels:
     """k-means++ with 10 starts: (n, D) -> (n,)."""
     with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
         labels = KMeans(k, n_init=STARTS if k <= MANY else 1, random_state=seed).fit_predict(rows)
-    return np.asarray(labels, np.int64)
-
-
-def gaussian(rows: Features, k: int, seed: int) -> Labels:
-    """A mixture of full Gaussians, best of 5 starts: (n, D) -> (n,)."""
-    if len(rows) < 2:
-        return np.zeros(len(rows), np.int64)
-    mixture = GaussianMixture(k, n_init=GAUSSIAN_STARTS, reg_covar=RIDGE, random_state=seed)
-    with threadpool_limits(1):
-        labels = mixture.fit_predict(rows.astype(np.float64))
     return np.asarray(labels, np.int64)
 
 
@@ -44,15 +32,6 @@ def graph(sketch: Sketch, k: int, seed: int) -> Labels:
     return best(sketch, k, graph_cuts(sketch, k) or [kmeans(sketch.rows, k, seed)])
 
 
-def best_of_all(sketch: Sketch, k: int, seed: int) -> Labels:
-    """The candidate of lowest normalised cut."""
-    candidates = [kmeans(sketch.rows, k, seed)]
-    n, d = sketch.rows.shape
-    if k * (d + 1) * (d + 2) / 2 < n:  # else a full Gaussian mixture has no ground to stand on
-        candidates.append(gaussian(sketch.rows, k, seed))
-    return best(sketch, k, candidates + graph_cuts(sketch, k))
-
-
 def graph_cuts(sketch: Sketch, k: int) -> list[Labels]:
     """The cut with k clusters however small, and the one with k of a fair size."""
     n = len(sketch)
@@ -63,7 +42,7 @@ def graph_cuts(sketch: Sketch, k: int) -> list[Labels]:
 
 
 def best(sketch: Sketch, k: int, candidates: list[Labels]) -> Labels:
-    """Of equal normalised cuts the first."""
+    """The candidate of lowest normalised cut; of equals the first."""
     if len(candidates) == 1:
         return candidates[0]
     return min(candidates, key=lambda labels: sketch.graph.normalised_cut(labels, k))

@@ -22,6 +22,7 @@ FEWEST_ASKED, COMPARISONS = 1_000, 1 << 32
 
 Labels = NDArray[np.int64]
 Features = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 
 class Sketch:
@@ -78,10 +79,6 @@ class Sketch:
         """The sample's points that vote, fewer of them for millions of points: (n,)."""
         n = min(len(self), max(FEWEST_ASKED, COMPARISONS // len(self._x)))
         return np.random.default_rng(0).choice(len(self), n, replace=False)
-
-    def normalised_cut(self, partition: Tensor, k: int) -> float:
-        """How badly a partition (N,) separates the sample; see `NeighbourGraph`."""
-        return self.graph.normalised_cut(partition[self.index].cpu().numpy(), k)
 
 
 def _rows(points: Tensor) -> Features:

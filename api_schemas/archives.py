@@ -1,0 +1,59 @@
+"""What model.json, in an exported archive, says of a model."""
+
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from api_schemas.common import Name
+from api_schemas.datasets import Column
+from api_schemas.models import Feature, Provenance
+from api_schemas.training import MAX_COMPONENTS, TrainingConfig
+
+WEIGHTS, MANIFEST, README = "model.safetensors", "model.json", "README.md"
+LOADER, ASSIGN, SAMPLER = "load.py", "assign.onnx", "sampler.onnx"
+MEMBERS = {WEIGHTS, MANIFEST, README, LOADER, ASSIGN, SAMPLER}
+
+ALPHA_TOLERANCE = 1e-6
+
+
+class ArchivedFile(BaseModel):
+    """One file of an archive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Manifest(BaseModel):
+    """All that is known of a model beside its weights."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    format: Literal["kvae-model"] = "kvae-model"
+    version: Literal[1] = 1
+    id: str = Field(max_length=40)
+    name: Name
+    created_at: datetime
+    shape: list[int] = Field(min_length=1, max_length=3)
+    columns: list[Column]
+    alpha: list[float] = Field(min_length=1, max_length=MAX_COMPONENTS)
+    sizes: list[int]
+    metrics: dict[str, JsonValue]
+    config: TrainingConfig
+    provenance: Provenance
+    features: list[list[Feature]] = Field(description="of each component's points, in order")
+    files: dict[str, ArchivedFile] = Field(description="of the archive, but this one")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if any(share < 0 for share in self.alpha) or abs(sum(self.alpha) - 1) > ALPHA_TOLERANCE:
+            raise ValueError("alpha must be shares that add up to 1")
+        if not len(self.alpha) == len(self.sizes) == len(self.features):
+            raise ValueError("alpha, sizes and features must have one entry a component each")
+        if any(size < 0 for size in self.sizes):
+            raise ValueError("sizes must not be negative")
+        if WEIGHTS not in self.files:
+            raise ValueError(f"files must tell of {WEIGHTS}")
+        return self

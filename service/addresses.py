@@ -1,0 +1,64 @@
+"""Which addresses the service may call on behalf of its users."""
+
+import asyncio
+import ipaddress
+import socket
+
+from pydantic import HttpUrl
+
+from service.errors import InvalidInput
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# IPv6 that carries an IPv4 address, and may lead to a private one
+TRANSLATED = [ipaddress.IPv6Network(n) for n in ("64:ff9b::/96", "2002::/16", "2001::/32")]
+
+
+class RefusedAddress(Exception):
+    """A host that is not to be called, or that has no address; the message is one line."""
+
+
+def check_url(url: HttpUrl, allow_private: bool) -> None:
+    """Raise InvalidInput for a webhook that would never be called."""
+    host = (url.host or "").strip("[]")
+    objection = None
+    if url.username or url.password:
+        objection = "a URL with a user or password in it is not called"
+    elif url.scheme != "https" and not allow_private:
+        objection = "must be https"
+    elif not allow_private and _literal(host) and not is_public(host):
+        objection = f"{host} is not a public address"
+    if objection:
+        raise InvalidInput.at("body", "webhook", "url", msg=objection)
+
+
+async def addresses_of(host: str, port: int, allow_private: bool) -> list[str]:
+    """Where to connect to, best first. Raises RefusedAddress when one of them is not public."""
+    try:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise RefusedAddress(f"{host} has no address: {error}") from error
+    addresses = [str(place[0]) for *_, place in found]
+    for address in addresses:
+        if not allow_private and not is_public(address):
+            raise RefusedAddress(f"{host} has an address that is not public")
+    return addresses
+
+
+def is_public(address: str) -> bool:
+    """Neither private, loopback, link-local, multicast, reserved nor a way around that."""
+    parsed: Address = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            parsed = parsed.ipv4_mapped
+        elif any(parsed in network for network in TRANSLATED):
+            return False
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
+
+
+def _literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

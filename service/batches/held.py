@@ -1,0 +1,132 @@
+"""Bodies held in memory: JSON, as nested lists or as records by name, and small NPY."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+
+from api_schemas.common import ProblemError
+from api_schemas.datasets import Column
+from api_schemas.inference import AssignRequest
+from service.batches.batch import Batch, PointSpec
+from service.encoding import Encoding
+from service.errors import BadRequest, InvalidInput
+from trainer.npy import parse_npy
+from trainer.points import Points, check_shape
+
+LITERALS = (b"true", b"false")  # numpy takes them for numbers where others stand beside them
+
+
+def open_npy(data: bytes, spec: PointSpec) -> Batch:
+    """Raises InvalidPoints."""
+    array = parse_npy(data)
+    check_shape(array.shape, array.dtype.kind)
+    return Batch(spec.cut(array))
+
+
+def open_json(data: bytes, spec: PointSpec) -> Batch:
+    """Raises BadRequest, InvalidInput or InvalidPoints."""
+    try:
+        points = AssignRequest.model_validate_json(data).points
+    except ValidationError as error:
+        raise _invalid_json(error) from error
+    if any(isinstance(point, dict) for point in points):
+        return _from_records(points, spec.table(), spec)
+    if spec.encoding and not _is_plain(spec.encoding):
+        return _from_records(list(_named(points, spec.encoding)), spec.encoding, spec)
+    return Batch(spec.cut(_array(points, any(word in data for word in LITERALS))))
+
+
+def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Batch:
+    """Points by the names of their columns; what a record leaves out is missing."""
+    names: dict[str, None] = {}
+    for row, point in enumerate(points):
+        if not isinstance(point, dict):
+            raise InvalidInput.at("body", "points", row, msg="not a record, as others are")
+        names |= dict.fromkeys(point)
+    encoding.check_names(list(names))
+    columns = {column.name: _column(points, column) for column in encoding.columns}
+    encoded = encoding.encode(pa.table(columns))
+    return Batch(spec.cut(encoded), [name for name in names if name not in columns])
+
+
+def _named(points: list[Any], encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """Rows in the order of the data's own columns, as records."""
+    for row, point in enumerate(points):
+        width = len(point) if isinstance(point, list) else 0
+        if width != len(encoding.names):
+            msg = f"{width} values; the model was trained on {len(encoding.names)} columns"
+            raise InvalidInput.at("body", "points", row, msg=msg, code="invalid_points")
+        yield dict(zip(encoding.names, point, strict=True))
+
+
+def _column(points: Iterable[dict[str, Any]], column: Column) -> pa.Array:
+    """The values of a column, None where one is missing. Raises InvalidInput."""
+    values = [point.get(column.name) for point in points]
+    to_value, fits, kind = RULES.get(column.type, NUMBER)
+    for row, value in enumerate(values):
+        if value is not None and not fits(value):
+            msg = f"{_shown(value)} is not {kind}"
+            raise InvalidInput.at("body", "points", row, column.name, msg=msg)
+    return pa.array([None if value is None else to_value(value) for value in values])
+
+
+def _is_plain(encoding: Encoding) -> bool:
+    """Whether an array of numbers says all, by position."""
+    return all(c.fill is None and c.type in ("number", "integer") for c in encoding.columns)
+
+
+def _array(points: list[Any], has_literals: bool) -> Points:
+    try:
+        array = np.asarray(points)
+    except ValueError as error:
+        raise InvalidInput.at("body", "points", msg="rows differ in length") from error
+    if has_literals or array.dtype.kind not in "iuf":
+        *loc, value = _first_non_number(points, []) or [points]
+        msg = f"{_shown(value)} is not a number"
+        raise InvalidInput.at("body", "points", *loc, msg=msg)
+    return array
+
+
+def _first_non_number(value: Any, loc: list[Any]) -> list[Any]:
+    """Path to the first leaf that is no number, then the leaf; nothing if there is none."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if found := _first_non_number(item, [*loc, index]):
+                return found
+        return []
+    return [] if _is_number(value) else [*loc, value]
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, float):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value)[:100]
+
+
+def _invalid_json(error: ValidationError) -> BadRequest | InvalidInput:
+    found = error.errors(include_url=False)
+    errors = [ProblemError(loc=["body", *e["loc"]], msg=e["msg"]) for e in found]
+    detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors)
+    if any(e["type"] == "json_invalid" for e in found):
+        return BadRequest("malformed_json", detail, errors)
+    return InvalidInput("invalid_input", detail, errors)
+
+
+Rule = tuple[Callable[[Any], Any], Callable[[Any], bool], str]  # what makes a value, of what kind
+NUMBER: Rule = (float, _is_number, "a number")
+RULES: dict[str, Rule] = {
+    "boolean": (bool, lambda value: value in (0, 1) and not isinstance(value, str), "a boolean"),
+    "category": (
+        lambda value: value if isinstance(value, str) else json.dumps(value),
+        lambda value: isinstance(value, str) or _is_number(value),
+        "text",
+    ),
+}

@@ -1,0 +1,79 @@
+"""What a model's components look like."""
+
+from itertools import chain
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api_schemas.common import Page
+from api_schemas.datasets import Column, PointRow
+from api_schemas.models import Component, ComponentDetail, NamedFeature
+from service import datasets
+from service.paging import page_of
+from service.storage import Storage
+from service.summaries import TYPICAL
+from service.tables import ComponentRow, DatasetRow, ModelRow
+
+SHOWN_VALUES = 1 << 18  # of points, at most: of large images only the first are shown
+
+
+def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
+    """Components after number ``after``, in order."""
+    numbers = range(len(model.alpha))[after + 1 :]
+    items = [Component(**_basics(model, j)) for j in numbers[:limit]]
+    return page_of(items, len(numbers) > limit, lambda item: item.component)
+
+
+def detail(
+    session: Session, storage: Storage, model: ModelRow, component: int, samples: NDArray[Any]
+) -> ComponentDetail:
+    """One component, with points made by it, (n, *shape)."""
+    row = session.get_one(ComponentRow, (model.id, component))
+    named = zip(_feature_names(model), row.features, strict=True) if row.features else ()
+    features = [NamedFeature(name=name, **values) for name, values in named]
+    return ComponentDetail(
+        **_basics(model, component),
+        features=sorted(features, key=lambda feature: -abs(feature.shift)),
+        typical=_members(session, storage, model, row.typical[: shown(model, TYPICAL)]),
+        samples=datasets.values_of(model.columns, samples),
+    )
+
+
+def shown(model: ModelRow, points: int) -> int:
+    """How many of so many points are shown."""
+    return max(1, min(points, SHOWN_VALUES // prod(model.shape)))
+
+
+def _basics(model: ModelRow, component: int) -> dict[str, Any]:
+    return {
+        "component": component,
+        "alpha": model.alpha[component],
+        "size": model.sizes[component],
+    }
+
+
+def _feature_names(model: ModelRow) -> list[str]:
+    """What each of a row's D numbers is, those of a category one by one."""
+    columns = [Column(**column) for column in model.columns]
+    parts = (
+        [f"{column.name}={category}" for category in column.categories or ()] or [column.name]
+        for column in columns
+    )
+    return list(chain.from_iterable(parts))
+
+
+def _members(
+    session: Session, storage: Storage, model: ModelRow, rows: list[int]
+) -> list[PointRow]:
+    """Training points, for as long as their data set is there."""
+    live = select(DatasetRow).where(DatasetRow.id == model.provenance["dataset"], datasets.LIVE)
+    dataset = session.scalar(live)
+    if dataset is None or not rows:
+        return []
+    points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
+    members = zip(rows, datasets.values_of(model.columns, points), strict=True)
+    return [PointRow(row=row, values=values) for row, values in members]

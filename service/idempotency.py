@@ -1,0 +1,137 @@
+"""Idempotency-Key: the same request again gives the first answer again, for 24 hours.
+
+An answer is kept in the transaction of what it tells of, so that there is never one without the
+other. A request that fails leaves its key unused.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.database import Database
+from service.errors import Conflict, InvalidInput
+from service.ids import new_id
+from service.tables import IdempotencyRow, utc_now
+from service.uploads import Form
+
+KEPT = timedelta(hours=24)
+LEASE = timedelta(minutes=5)  # for the work on a request whose body is there; no one waits longer
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="any word of the client's own: the same request again gives the same answer "
+        "for 24 hours, with Idempotency-Replayed: true, and does nothing",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request that does what it asks for; ``earlier`` is the answer if that is done already."""
+
+    key_id: str | None = None
+    number: str = ""
+    earlier: Response | None = None
+
+    def answer(self, session: Session, status: int, body: BaseModel, location: str) -> Response:
+        """The answer, kept with what else the session commits. Raises Conflict."""
+        text = body.model_dump_json()
+        if self.key_id:
+            held = IdempotencyRow.id == self.key_id, IdempotencyRow.attempt == self.number
+            kept = update(IdempotencyRow).where(*held).returning(IdempotencyRow.id)
+            if not session.scalar(kept.values(status=status, body=text, location=location)):
+                raise _in_flight()
+        return _response(status, text, location)
+
+
+@contextmanager
+def attempt(
+    database: Database, request: Request, key: str | None, body: bytes | Form
+) -> Iterator[Attempt]:
+    """Around the work of a POST: its key is taken in here, and free again if the block raises.
+
+    Raises InvalidInput when the key was another request's, Conflict while that has no answer yet.
+    """
+    if key is None:
+        yield Attempt()
+        return
+    caller = request.headers.get("authorization", "")
+    key_id = _digest(caller, key)
+    taken = _take(database, key_id, fingerprint(request, body))
+    try:
+        yield taken
+    except BaseException:
+        if taken.earlier is None:
+            with database.write() as session:
+                mine = IdempotencyRow.id == key_id, IdempotencyRow.attempt == taken.number
+                session.execute(delete(IdempotencyRow).where(*mine))
+        raise
+
+
+def fingerprint(request: Request, body: bytes | Form) -> str:
+    """What makes two requests the same; of a form its parts, not how they were put together."""
+    if isinstance(body, bytes):
+        content = [hashlib.sha256(body).hexdigest()]
+    else:
+        content = [body.upload.sha256, body.upload.filename, *map(str, sorted(body.fields.items()))]
+    return _digest(request.method, request.url.path, request.url.query, *content)
+
+
+def forget_expired(session: Session) -> None:
+    """Delete keys that are older than they are kept."""
+    session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < utc_now() - KEPT))
+
+
+def _take(database: Database, key_id: str, fingerprint: str) -> Attempt:
+    row = IdempotencyRow(id=key_id, fingerprint=fingerprint, attempt=new_id("try"))
+    with database.write() as session:
+        session.execute(delete(IdempotencyRow).where(IdempotencyRow.id == key_id, _is_void()))
+        try:
+            with session.begin_nested():
+                session.add(row)
+            return Attempt(key_id, row.attempt)
+        except IntegrityError:
+            known = session.get(IdempotencyRow, key_id)
+    if known is None:  # its request failed in this moment
+        raise _in_flight()
+    if known.fingerprint != fingerprint:
+        msg = "was used for another request; a new request needs a key of its own"
+        raise InvalidInput.at("header", "idempotency-key", msg=msg, code="idempotency_key_reused")
+    if known.status is None:
+        raise _in_flight()
+    response = _response(known.status, known.body or "", known.location or "")
+    response.headers["Idempotency-Replayed"] = "true"
+    return Attempt(key_id, earlier=response)
+
+
+def _is_void() -> ColumnElement[bool]:
+    now = utc_now()
+    abandoned = and_(IdempotencyRow.status.is_(None), IdempotencyRow.created_at < now - LEASE)
+    return or_(IdempotencyRow.created_at < now - KEPT, abandoned)
+
+
+def _in_flight() -> Conflict:
+    return Conflict("idempotency_key_in_flight", "the first request with this key is not done yet")
+
+
+def _response(status: int, body: str, location: str) -> Response:
+    headers = {"Location": location}
+    return Response(body, status, headers, media_type="application/json")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

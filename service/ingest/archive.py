@@ -1,0 +1,60 @@
+"""ZIP archives, whose members are read in memory and never extracted by their names."""
+
+import io
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service.ingest.source import bad_file, first_line
+
+MAGIC = b"PK\x03\x04"
+EMPTY_MAGIC = b"PK\x05\x06"
+MAX_DIRECTORY_BYTES = 8 << 20
+PART_BYTES = 1 << 20
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted, or packed in an unknown way
+    ValueError,
+)
+
+
+class _Bounded(io.FileIO):
+    """zipfile reads the whole list of members in one go, however long it claims to be."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size > MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile("it has too many members")
+        return super().read(size) or b""
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Raises InvalidInput when it is damaged or has too many members."""
+    with _Bounded(path) as file:
+        with _explained("the archive"):
+            archive = zipfile.ZipFile(file)
+        yield archive
+
+
+def parts(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member's bytes, never more than it declares. Raises InvalidInput when it is damaged."""
+    with _explained(f"{member.filename!r} in the archive"), archive.open(member) as file:
+        while part := file.read(PART_BYTES):
+            yield part
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except BROKEN as error:
+        raise bad_file(f"{what} can't be read: {first_line(error)}") from error

@@ -1,0 +1,42 @@
+"""Which format a file has, by its content: names and media types are often wrong."""
+
+from pathlib import Path
+
+from api_schemas.datasets import DatasetFormat
+from service.errors import UnsupportedMediaType
+from service.ingest import archive, arrow, csv, idx, npy
+from service.ingest.source import bad_file
+from trainer.npy import MAGIC as NPY_MAGIC
+
+HEAD_BYTES = 4096
+PICKLE_MAGIC = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
+MAGIC: dict[bytes, DatasetFormat] = {
+    NPY_MAGIC: "npy",
+    arrow.PARQUET_MAGIC: "parquet",
+    arrow.FILE_MAGIC: "arrow",
+    arrow.STREAM_MAGIC: "arrow",
+}
+TAKEN = "CSV, NPY, NPZ, Parquet, Arrow IPC, IDX, and ZIP archives of PNG or JPEG are taken"
+
+
+def find_format(upload: Path) -> DatasetFormat:
+    """Raises UnsupportedMediaType, or InvalidInput for an empty or damaged file."""
+    with upload.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise bad_file("the file is empty")
+    for magic, found in MAGIC.items():
+        if head.startswith(magic):
+            return found
+    if head.startswith((archive.MAGIC, archive.EMPTY_MAGIC)):
+        with archive.open_archive(upload) as opened:
+            is_npz = any(name.endswith(npy.SUFFIX) for name in opened.namelist())
+        return "npz" if is_npz else "zip"
+    is_gzipped = head.startswith(idx.GZIP_MAGIC)
+    if idx.is_idx(idx.peek(upload) if is_gzipped else head):
+        return "idx"
+    if head.startswith(PICKLE_MAGIC):
+        raise UnsupportedMediaType("unsupported_format", "a pickle; pickles are never loaded")
+    if is_gzipped or (b"\0" in head and not head.startswith(tuple(csv.MARKS))):
+        raise UnsupportedMediaType("unsupported_format", f"an unknown format; {TAKEN}")
+    return "csv"

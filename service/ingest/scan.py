@@ -1,0 +1,96 @@
+"""What a column of text holds, found over the whole file."""
+
+import re
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from api_schemas.datasets import Categories, Column, ColumnType
+from service.encoding import first_failing, to_numbers
+from service.ingest.source import bad_file
+
+MAX_CATEGORIES = 1000
+DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./-]\d\d?[./-]\d{2,4}( .*)?|\d\d?:\d\d(:.*)?")
+BOOLEANS = pa.array(["false", "true"])
+ADVICE = "leave the column out with 'columns', or choose categories=onehot"
+
+
+class ColumnScan:
+    """Sees a column's values, piece by piece; ``column`` then tells its type.
+
+    Text of a file without types, as CSV, may turn out to be numbers or booleans.
+    """
+
+    def __init__(
+        self, name: str, categories: Categories, typed: bool, place: Callable[[int], str]
+    ) -> None:
+        self._name = name
+        self._categories = categories
+        self._typed = typed
+        self._place = place
+        self._kinds: set[str] = set()
+        self._distinct: set[str] | None = set() if categories == "onehot" else None
+
+    def add(self, array: pa.Array, first_row: int) -> None:
+        """See the next values. Raises InvalidInput for dates and for text that is not wanted."""
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if array.null_count == len(array):
+            return
+        if "text" not in self._kinds:
+            self._kinds.add(self._kind(array, first_row))
+        if self._distinct is not None:
+            self._distinct.update(pc.unique(pc.utf8_trim_whitespace(array.drop_null())).to_pylist())
+            if len(self._distinct) > MAX_CATEGORIES:
+                self._distinct = None
+
+    def column(self) -> Column:
+        """Raises InvalidInput when it has no values, mixed ones, or too many categories."""
+        if not self._kinds:
+            raise bad_file(f"column {self._name!r} has no values")
+        if self._kinds == {"boolean"}:
+            return Column(name=self._name, type="boolean")
+        if self._kinds <= {"integer", "number"}:
+            kind: ColumnType = "number" if "number" in self._kinds else "integer"
+            return Column(name=self._name, type=kind)
+        if self._categories == "refuse":
+            raise bad_file(f"column {self._name!r} mixes numbers with true and false")
+        if self._distinct is None:
+            raise bad_file(
+                f"column {self._name!r} has more than {MAX_CATEGORIES:,} distinct categories"
+            )
+        return Column(name=self._name, type="category", categories=sorted(self._distinct))
+
+    def _kind(self, array: pa.Array, first_row: int) -> str:
+        """The narrowest kind that all these values are of."""
+        if not self._typed:
+            if "number" not in self._kinds and _are(array, pa.int64()):
+                return "integer"
+            if _are(array, pa.float64()):
+                return "number"
+            words = pc.utf8_lower(pc.utf8_trim_whitespace(array.drop_null()))
+            if pc.all(pc.is_in(words, BOOLEANS)).as_py():
+                return "boolean"
+        self._check_text(array, first_row)
+        return "text"
+
+    def _check_text(self, array: pa.Array, first_row: int) -> None:
+        row = first_failing(array, pa.float64())
+        text = (array[row].as_py() or "")[:100]
+        where = f"{self._place(first_row + row)}, column {self._name!r}"
+        if DATE.fullmatch(text.strip()):
+            advice = "leave the column out with 'columns', or turn them into numbers"
+            raise bad_file(
+                f"{where}: {text!r} looks like a date, and dates are not taken; {advice}"
+            )
+        if self._categories == "refuse":
+            raise bad_file(f"{where}: {text!r} is not a number; {ADVICE}")
+
+
+def _are(array: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        to_numbers(array, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True

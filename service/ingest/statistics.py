@@ -1,0 +1,74 @@
+"""What the values of the columns are like, kept while they pass by."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api_schemas.datasets import Column
+
+MIN_ID_ROWS = 10
+NEARLY_EMPTY = 0.9
+
+
+class Statistics:
+    """Of values (n, columns), where NaN is missing."""
+
+    def __init__(self, columns: int) -> None:
+        self.rows = 0
+        self.missing = np.zeros(columns, np.int64)
+        self.min = np.full(columns, np.nan)
+        self.max = np.full(columns, np.nan)
+        self.rising = np.ones(columns, bool)
+        self.falling = np.ones(columns, bool)
+        self._sum = np.zeros(columns)
+        self._last = np.empty((0, columns))
+
+    def add(self, values: NDArray[Any]) -> None:
+        """See the next rows."""
+        if not len(values):
+            return
+        values = np.asarray(values, np.float64)
+        self.rows += len(values)
+        self.missing += np.isnan(values).sum(0)
+        self.min = np.fmin(self.min, np.fmin.reduce(values))
+        self.max = np.fmax(self.max, np.fmax.reduce(values))
+        self._sum += np.nansum(values, 0)
+        steps = np.diff(values, axis=0, prepend=self._last)
+        self.rising &= (steps > 0).all(0)
+        self.falling &= (steps < 0).all(0)
+        self._last = values[-1:]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Of the values that are there; NaN where there are none."""
+        with np.errstate(invalid="ignore"):
+            mean: NDArray[np.float64] = self._sum / (self.rows - self.missing)
+        return mean
+
+    def report(self, columns: list[Column]) -> list[Column]:
+        """The columns with what was seen of them."""
+        seen = zip(columns, self.missing, self.min, self.max, self.mean, strict=True)
+        reported: list[Column] = []
+        for column, missing, low, high, mean in seen:
+            found: dict[str, float] = {"missing": int(missing)}
+            if not column.categories:
+                found |= {"min": float(low), "max": float(high), "mean": float(mean)}
+            reported.append(column.model_copy(update=found))
+        return reported
+
+    def warnings(self, columns: list[Column]) -> list[str]:
+        """What a person should look at before training."""
+        constant = self.min == self.max
+        ordered = (self.rising | self.falling) & (self.rows >= MIN_ID_ROWS)
+        missing = self.missing / max(self.rows, 1)
+        said: list[str] = []
+        for at, column in enumerate(columns):
+            name = f"column {column.name!r}"
+            if constant[at]:
+                said.append(f"{name} is constant")
+            if ordered[at] and column.type == "integer":
+                said.append(f"{name} looks like a row number: whole, distinct and in order")
+            if missing[at] > NEARLY_EMPTY:
+                said.append(f"{name} is nearly empty: {missing[at]:.1%} of it is missing")
+        return said

@@ -1,0 +1,63 @@
+"""Pictures of what each component of a job makes, one after each iteration."""
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.pictures import grid, scatter
+from service.tables import PreviewRow
+
+KEPT = 100  # of a job
+SAMPLES = 8  # of each component's images
+DOTS = 64  # of each component's rows
+MAX_TILE = 64  # pixels; larger images are thinned out
+MAX_TILES = 512
+
+
+def samples_wanted(k: int, is_image: bool) -> int:
+    """How many points of each of K components make a good picture."""
+    return max(1, min(SAMPLES, MAX_TILES // k)) if is_image else DOTS
+
+
+def render(made: NDArray[Any]) -> bytes:
+    """PNG: images (K, n, H, W) or (K, n, C, H, W), a row a component; points (K, n, D) as dots.
+
+    Of too many components only the first `MAX_TILES` are shown, in as many columns as rows.
+    """
+    k, n = made.shape[:2]
+    points = np.nan_to_num(made.reshape(k * n, *made.shape[2:]))
+    if points.ndim == 2:
+        return scatter(points, np.repeat(np.arange(k), n))
+    step = ceil(max(points.shape[-2:]) / MAX_TILE)
+    return grid(points[:MAX_TILES, ..., ::step, ::step], columns=n if n > 1 else None)
+
+
+def add(session: Session, job_id: str, iteration: int, png: bytes) -> None:
+    """Keep the picture of an iteration; one far back, or of what was done again, goes."""
+    outdated = (PreviewRow.iteration <= iteration - KEPT) | (PreviewRow.iteration >= iteration)
+    session.execute(delete(PreviewRow).where(PreviewRow.job_id == job_id, outdated))
+    session.add(PreviewRow(job_id=job_id, iteration=iteration, png=png))
+
+
+def get(session: Session, job_id: str, iteration: int | None = None) -> PreviewRow:
+    """The picture of an iteration, or of the last one. Raises NotFound."""
+    query = select(PreviewRow).where(PreviewRow.job_id == job_id)
+    newest = session.scalars(query.order_by(PreviewRow.iteration.desc()).limit(1)).first()
+    if newest is None:
+        missing = f"job {job_id!r} has no preview yet: its first iteration is not done"
+        raise NotFound("preview_not_found", missing)
+    if iteration is None or iteration == newest.iteration:
+        return newest
+    row = session.get(PreviewRow, (job_id, iteration))
+    if row is None:
+        missing = (
+            f"job {job_id!r} has no preview of iteration {iteration}; "
+            f"its last {KEPT} are kept, the newest is of iteration {newest.iteration}"
+        )
+        raise NotFound("preview_not_found", missing)
+    return row

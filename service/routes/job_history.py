@@ -1,0 +1,105 @@
+"""/jobs/{id}/...: what a job leaves on its way"""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from api_schemas.common import Page
+from api_schemas.jobs import Checkpoint, JobEvent
+from service import checkpoints, event_stream, events, jobs, media, previews
+from service.dependencies import PartsDep
+from service.event_stream import EventStream
+from service.paging import Limit
+from service.problems import responses
+from service.transitions import ENDED
+from service.uploads import BINARY
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
+
+MAX_ID = 2**63
+After = Annotated[int, Query(ge=0, lt=MAX_ID, description="id of the last event seen")]
+LastEventId = Annotated[
+    int | None, Header(ge=0, lt=MAX_ID, description="of a stream that was cut: goes before after")
+]
+STREAM = {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}}}
+
+
+@router.get(
+    "/events",
+    response_model=Page[JobEvent],
+    responses={
+        200: {"content": STREAM},
+        204: {"description": "A stream that was to go on has already told all"},
+        **responses(404, 406, 422, 503),
+    },
+)
+def list_events(
+    parts: PartsDep,
+    job_id: str,
+    after: After = 0,
+    limit: Limit = 20,
+    last_event_id: LastEventId = None,
+    accept: Annotated[str | None, Header()] = None,
+) -> Page[JobEvent] | Response:
+    """A job's log, oldest first: status changes, and the metrics of each iteration.
+
+    As text/event-stream the log is told as it grows, each event a `JobEvent` under its type as
+    the event's name, until the job has ended.
+    """
+    after = after if last_event_id is None else last_event_id
+    with parts.database.read() as session:
+        job = jobs.get(session, job_id)
+        if media.choose(accept, [media.JSON, event_stream.MEDIA_TYPE]) == media.JSON:
+            return events.page(session, job_id, after, limit)
+        is_told = job.status in ENDED and not events.page(session, job_id, after, 1).data
+    if is_told and last_event_id is not None:
+        return Response(status_code=204)  # or a browser would come back for ever
+    return EventStream(parts.streams.follow(job_id, after))
+
+
+@router.get("/checkpoints", responses=responses(404, 422, 503))
+def list_checkpoints(
+    parts: PartsDep,
+    job_id: str,
+    after: Annotated[int, Query(ge=0, lt=2**31, description="last iteration seen")] = 0,
+    limit: Limit = 20,
+) -> Page[Checkpoint]:
+    """What each iteration of a job left in storage, oldest first."""
+    with parts.database.read() as session:
+        jobs.get(session, job_id)
+        return checkpoints.page(session, job_id, after, limit)
+
+
+@router.get(
+    "/preview",
+    response_class=Response,
+    responses={
+        200: {"content": {media.PNG: {"schema": BINARY}}},
+        304: {"description": "It is what the If-None-Match header names"},
+        **responses(404, 422, 503),
+    },
+)
+def get_preview(
+    request: Request,
+    parts: PartsDep,
+    job_id: str,
+    iteration: Annotated[int | None, Query(ge=1, lt=2**31, description="none: the last")] = None,
+) -> Response:
+    """Samples of each component after an iteration, as a picture; there from the first one on.
+
+    Images are in rows, one a component; rows of numbers are dots, coloured by component.
+    """
+    with parts.database.read() as session:
+        jobs.get(session, job_id)
+        preview = previews.get(session, job_id, iteration)
+    etag = f'"{hashlib.sha256(preview.png).hexdigest()[:32]}"'
+    lasting = "no-cache" if iteration is None else "max-age=31536000, immutable"
+    headers = {
+        "ETag": etag,
+        "Cache-Control": f"private, {lasting}",
+        "Kvae-Iteration": str(preview.iteration),
+    }
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(preview.png, media_type=media.PNG, headers=headers)

@@ -1,0 +1,63 @@
+"""Samples in the data's own units and columns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from api_schemas.inference import Sample
+from service.encoding import Encoding
+from trainer import Mixture
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Points as /assign takes them, (n, ...), the component that made each, (n,), and, unless they
+    are images, the same points as rows of a table."""
+
+    points: NDArray[Any]
+    components: NDArray[np.int64]
+    table: pa.Table | None
+
+    def as_table(self, with_components: bool) -> pa.Table:
+        """The rows, and which component made them. Only for what is a table."""
+        assert self.table is not None  # noqa: S101 - images are offered in other types
+        if not with_components:
+            return self.table
+        name = "component"
+        while name in self.table.column_names:
+            name += "_"
+        return self.table.append_column(name, pa.array(self.components))
+
+    def as_json(self, model: str, seed: int) -> Sample:
+        """Rows, or images as nested lists."""
+        components = self.components.tolist()
+        if self.table is None:
+            points = self.points.tolist()
+            return Sample(model=model, seed=seed, components=components, points=points)
+        columns = [column.to_pylist() for column in self.table.columns]
+        return Sample(
+            model=model,
+            seed=seed,
+            components=components,
+            columns=self.table.column_names,
+            points=list(zip(*columns, strict=True)),
+        )
+
+
+def draw(
+    mixture: Mixture,
+    encoding: Encoding | None,
+    n: int,
+    component: int | None,
+    seed: int,
+    temperature: float,
+) -> Drawn:
+    """``n`` points from one component or, with none named, from the mixture."""
+    points, components = mixture.sample(n, component, seed, temperature)
+    if encoding is None:
+        return Drawn(points, components, None)
+    table = encoding.decode(points)
+    return Drawn(encoding.encode(table), components, table)

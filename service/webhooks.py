@@ -1,0 +1,112 @@
+"""Telling others how a job ended. A message is a row of the transaction that ends the job, and is
+sent at least once: again, ever more rarely, until it is taken or given up after about a day."""
+
+import base64
+import hashlib
+import hmac
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from api_schemas.jobs import Job, JobMessage, webhook_key
+from service.ids import new_id
+from service.tables import DeliveryRow, JobRow, utc_now
+
+FIRST_PAUSE, PAUSE_GROWTH = 8.0, 3.0  # seconds: 8, 24, 72, ...
+MAX_ATTEMPTS = 10  # over 22 hours
+JITTER = 0.2
+LEASE = timedelta(seconds=60)  # for one attempt; a sender that dies leaves it to another
+BATCH = 20
+MAX_FAILURE = 500
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message and where it goes."""
+
+    id: str
+    attempt: int
+    type: str
+    happened_at: datetime
+    job_id: str
+    url: str
+    secret: str | None
+
+
+def announce(session: Session, job: JobRow) -> None:
+    """Have a job's webhook told that it ended, if it has one."""
+    if job.webhook_url:
+        session.add(DeliveryRow(id=new_id("evt"), job_id=job.id, type=f"job.{job.status}"))
+
+
+def take_due(session: Session) -> list[Delivery]:
+    """Messages to be sent now, for as long as their lease; each is taken by one sender."""
+    now = utc_now()
+    is_due = DeliveryRow.next_attempt_at <= now
+    due = select(DeliveryRow.id).where(is_due).order_by(DeliveryRow.next_attempt_at).limit(BATCH)
+    taken = session.scalars(
+        update(DeliveryRow)
+        .where(DeliveryRow.id.in_(due), is_due)
+        .values(attempts=DeliveryRow.attempts + 1, next_attempt_at=now + LEASE)
+        .returning(DeliveryRow)
+        .execution_options(synchronize_session=False)
+    )
+    return [_delivery(row) for row in taken.all()]
+
+
+def is_any_due(session: Session) -> bool:
+    """Whether `take_due` would find something."""
+    due = select(DeliveryRow.id).where(DeliveryRow.next_attempt_at <= utc_now()).limit(1)
+    return session.scalar(due) is not None
+
+
+def settle(session: Session, delivery: Delivery, failure: str | None) -> bool:
+    """Note how an attempt went, None for well; returns whether there will be another."""
+    is_last = delivery.attempt >= MAX_ATTEMPTS
+    values: dict[str, Any] = {"failure": failure and failure[:MAX_FAILURE], "next_attempt_at": None}
+    if failure is None:
+        values["delivered_at"] = utc_now()
+    elif not is_last:
+        values["next_attempt_at"] = utc_now() + pause(delivery.attempt)
+    mine = DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt
+    session.execute(update(DeliveryRow).where(*mine).values(**values))
+    return failure is not None and not is_last
+
+
+def pause(attempt: int) -> timedelta:
+    """Until the attempt after this one, counted from 1."""
+    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+    return timedelta(seconds=FIRST_PAUSE * PAUSE_GROWTH ** (attempt - 1) * jitter)
+
+
+def message(delivery: Delivery, job: Job) -> bytes:
+    """The body of a delivery."""
+    body = JobMessage(type=delivery.type, timestamp=delivery.happened_at, data=job)
+    return body.model_dump_json().encode()
+
+
+def signed_headers(delivery: Delivery, body: bytes, now: datetime) -> dict[str, str]:
+    """The headers of the Standard Webhooks specification (symmetric, v1)."""
+    timestamp = str(int(now.timestamp()))
+    headers = {"webhook-id": delivery.id, "webhook-timestamp": timestamp}
+    if delivery.secret:
+        signed = b".".join((delivery.id.encode(), timestamp.encode(), body))
+        digest = hmac.digest(webhook_key(delivery.secret), signed, hashlib.sha256)
+        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+    return headers
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    return Delivery(
+        id=row.id,
+        attempt=row.attempts,
+        type=row.type,
+        happened_at=row.created_at,
+        job_id=row.job_id,
+        url=cast(str, row.job.webhook_url),
+        secret=row.job.webhook_secret,
+    )

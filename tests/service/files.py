@@ -1,0 +1,64 @@
+"""Uploads of every format, made in memory."""
+
+import io
+import struct
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+from pyarrow import ipc, parquet
+
+
+def parquet_file(**columns: Any) -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
+
+
+def arrow_stream(**columns: Any) -> bytes:
+    table = pa.table(columns)
+    buffer = io.BytesIO()
+    with ipc.new_stream(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def arrow_file(**columns: Any) -> bytes:
+    table = pa.table(columns)
+    buffer = io.BytesIO()
+    with ipc.new_file(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def npz(compressed: bool = False, **arrays: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    save: Any = np.savez_compressed if compressed else np.savez
+    save(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def idx(array: NDArray[Any]) -> bytes:
+    kinds = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+    kind = kinds[array.dtype.str[1:]]
+    header = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def image(array: NDArray[Any], kind: str = "PNG") -> bytes:
+    """(H, W) or (H, W, C) of uint8 as a PNG or JPEG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()

@@ -1,0 +1,37 @@
+"""Published models for tests that need no worker."""
+
+import numpy as np
+
+from service import jobs, models
+from service.database import Database
+from service.summaries import Summary, summarise
+from tests.points import three_blobs
+from tests.service import rows
+from tests.trainer.test_training import short
+from trainer import Fit, train
+
+
+def fit_blobs() -> Fit:
+    return train(three_blobs()[0], short(iterations=1))
+
+
+def claimed(database: Database) -> jobs.Claim:
+    with database.write() as session:
+        claim = jobs.claim(session, rows.job(session).id, 60)
+    assert claim
+    return claim
+
+
+def publish(database: Database, fit: Fit, claim: jobs.Claim | None = None) -> str:
+    claim = claim or claimed(database)
+    summary = summarise(fit.mixture, three_blobs()[0], fit.partition)
+    with database.write() as session:
+        jobs.record_iteration(session, claim, 1, {"changed": 0.5, "seconds": 1.0})
+        return models.publish(session, claim, fit.mixture, summary)
+
+
+def bare_summary(fit: Fit) -> Summary:
+    """Of a fit whose training points are not at hand."""
+    nothing: list[list[int]] = [[] for _ in range(fit.mixture.components)]
+    confidence = np.ones(len(fit.partition), np.float32)
+    return Summary(fit.partition, confidence, nothing, [[] for _ in nothing])

@@ -1,0 +1,233 @@
+"""Archives: what is exported loads without the service and comes back; nothing else comes in."""
+
+import io
+import json
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load as load_tensors
+
+from api_schemas.archives import MEMBERS
+from service import assignments, components, models
+from service.archives import imports, load
+from service.archives.export import Exporter
+from service.database import Database, migrate
+from service.errors import NotFound, ServiceError
+from service.ownership import Caller
+from service.storage import Storage
+from tests.points import three_blobs
+from tests.service.fits import fit_blobs, publish
+from tests.service.onnx import check_onnx
+from trainer import Fit
+from trainer.serialise import pack
+
+MAX_BYTES = 1 << 20
+ALONE = """
+import json, sys
+
+class Refuse:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("trainer", "service", "api_schemas"):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refuse())
+import torch
+from load import load
+model = load("model.safetensors")
+points, components = model.sample(20, seed=5)
+assigned = model.assign(torch.tensor(json.loads(sys.argv[1])))
+print(json.dumps([points.tolist(), components.tolist(), assigned.tolist()]))
+"""
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    return fit_blobs()
+
+
+@pytest.fixture(scope="module")
+def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    url = f"sqlite:///{folder / 'origin.db'}"
+    migrate(url)
+    database = Database(url)
+    model_id = publish(database, fit)
+    (folder / "archive").mkdir()
+    path = Exporter().write(database, model_id, folder / "archive")
+    database.close()
+    return path
+
+
+def unpacked(path: Path) -> Files:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(path: Path, files: Files, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_it_loads_with_torch_and_safetensors_alone(
+    exported: Path, fit: Fit, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(exported) as archive:
+        archive.extractall(tmp_path)
+    points = three_blobs()[0][:100]
+    command = [sys.executable, "-c", ALONE, json.dumps(points.tolist())]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    made, made_by, assigned = json.loads(ran.stdout)
+    expected = fit.mixture.sample(20, seed=5)
+    np.testing.assert_allclose(made, expected.points, atol=1e-4)
+    assert made_by == expected.components.tolist()
+    assert assigned == fit.mixture.assign(points).tolist()
+    assert {path.name for path in tmp_path.glob("*.*")} >= MEMBERS
+    model = load.load(str(tmp_path / "model.safetensors"))
+    check_onnx(tmp_path, fit.mixture, model, points)
+
+
+def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: Database) -> None:
+    ids = set()
+    for is_new in (True, False):
+        archive = imports.read(exported, MAX_BYTES)
+        with database.write() as session:
+            model, new = imports.store(session, archive)
+            ids.add(model.id)
+        assert new is is_new
+    with database.used_by(Caller("another")).write() as session:
+        assert imports.store(session, archive)[1]
+    assert len(ids) == 1
+    with database.read() as session:
+        model = models.get(session, ids.pop())
+        view = models.view(model)
+        assert models.weights(session, model.id) == fit.mixture.to_bytes()
+        with pytest.raises(NotFound, match="was imported"):
+            assignments.page(session, model, None, -1, 20)
+        samples = np.zeros((1, 2))
+        shown = components.detail(session, Storage(Path()), model, 1, samples)
+    assert (view.provenance.source, view.aliases) == ("imported", [])
+    assert view.provenance.origin == archive.manifest.id
+    assert view.sizes == np.bincount(fit.partition).tolist()
+    assert {feature.name for feature in shown.features} == {"x", "y"}
+    assert shown.typical == []
+
+
+def with_manifest(archived: Files, **changes: Any) -> Files:
+    manifest = json.loads(archived["model.json"]) | changes
+    return archived | {"model.json": json.dumps(manifest).encode()}
+
+
+def with_weights(files: Files, weights: bytes) -> Files:
+    """As they would be if whoever made them also told their hash."""
+    listed = json.loads(files["model.json"])["files"]
+    listed["model.safetensors"]["sha256"] = sha256(weights).hexdigest()
+    return with_manifest(files | {"model.safetensors": weights}, files=listed)
+
+
+def with_tensors(
+    files: Files, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]
+) -> Files:
+    weights = files["model.safetensors"]
+    length = int.from_bytes(weights[:8], "little")
+    header = json.loads(json.loads(weights[8 : 8 + length])["__metadata__"]["kvae"])
+    tensors = load_tensors(weights)
+    change(tensors, header["description"])
+    return with_weights(files, pack(tensors, "mixture", header["description"]))
+
+
+def architecture(files: Files, **changes: Any) -> Files:
+    return with_tensors(files, lambda _, spec: spec["architecture"].update(changes))
+
+
+def spoiled(files: Files) -> Files:
+    return with_tensors(files, lambda tensors, _: tensors["scaling.shift"].fill_(torch.nan))
+
+
+def without(files: Files, name: str) -> Files:
+    return {n: data for n, data in files.items() if n != name}
+
+
+BAD: dict[str, tuple[Callable[[Files], Files], str]] = {
+    "path": (lambda f: f | {"../../etc/passwd": b""}, "'../../etc/passwd' is no file"),
+    "absolute": (lambda f: f | {"/model.json": b""}, "'/model.json' is no file"),
+    "foreign": (lambda f: {"points.csv": b"1,2"}, "'points.csv' is no file"),
+    "no weights": (lambda f: without(f, "model.safetensors"), "there is no model.safetensors"),
+    "no manifest": (lambda f: without(f, "model.json"), "there is no model.json"),
+    "unlisted": (lambda f: without(f, "load.py"), "not those that model.json names"),
+    "another loader": (lambda f: f | {"load.py": b"import os"}, "load.py is not what model.json"),
+    "bomb": (lambda f: with_weights(f, bytes(MAX_BYTES + 1)), "unpacks to 1,048,577 bytes"),
+    "not json": (lambda f: f | {"model.json": b"{"}, "model.json: it: Invalid JSON"),
+    "deep json": (lambda f: f | {"model.json": b"[" * 10**6}, "Invalid JSON: recursion limit"),
+    "alpha": (lambda f: with_manifest(f, alpha=[0.5, 0.4, 0.2]), "shares that add up to 1"),
+    "alpha of none": (lambda f: with_manifest(f, alpha=[]), "model.json: alpha"),
+    "another alpha": (lambda f: with_manifest(f, alpha=[0.5, 0.25, 0.25]), "its alpha is another"),
+    "nan": (lambda f: with_manifest(f, metrics={"x": float("nan")}), "not JSON compliant"),
+    "config": (lambda f: with_manifest(f, config={"epoch": 1}), "model.json: config"),
+    "extra": (lambda f: with_manifest(f, code="import os"), "code: Extra inputs"),
+    "shape": (lambda f: with_manifest(f, shape=[3]), "its columns do not make points of 3"),
+    "pickle": (lambda f: with_weights(f, pickle.dumps([1])), "model.safetensors: not a whole"),
+    "torn": (lambda f: with_weights(f, f["model.safetensors"][:-9]), "not a whole mixture"),
+    "huge": (lambda f: architecture(f, hidden=2**20), "is not as its header says"),
+    "negative": (lambda f: architecture(f, hidden=-1), "its networks can't be built"),
+    "words": (lambda f: architecture(f, hidden="many"), "architecture.hidden: Input should be a"),
+    "unknown": (lambda f: architecture(f, code="import os"), "its networks can't be built"),
+    "other points": (lambda f: architecture(f, shape=[3]), "is not as its header says"),
+    "no number": (spoiled, "scaling.shift holds what is no finite number"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_archives(exported: Path, tmp_path: Path, name: str) -> None:
+    change, said = BAD[name]
+    path = packed(tmp_path / "bad.zip", change(unpacked(exported)))
+    with pytest.raises(ServiceError) as caught:
+        imports.read(path, MAX_BYTES)
+    assert said in caught.value.detail
+    assert caught.value.status in (413, 422)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda whole: b"", "not a ZIP file"),
+        (lambda whole: whole[: len(whole) // 2], "not a ZIP file"),
+        (lambda whole: whole[len(whole) // 2 :], "its beginning is missing"),
+        (lambda whole: b"\x80\x04" + bytes(99), "not a ZIP file"),
+        (lambda whole: crowded(), "more files than an exported model"),
+    ],
+)
+def test_files_that_are_no_archive(
+    exported: Path, tmp_path: Path, content: Callable[[bytes], bytes], said: str
+) -> None:
+    path = tmp_path / "bad.zip"
+    path.write_bytes(content(exported.read_bytes()))
+    with pytest.raises(ServiceError, match=said):
+        imports.read(path, MAX_BYTES)
+
+
+def crowded() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(2000):
+            archive.writestr(str(number), b"")
+    return buffer.getvalue()
+
+
+def test_two_of_a_name(exported: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path / "bad.zip", unpacked(exported))
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("load.py", b"")
+    with pytest.raises(ServiceError, match=r"load.py is in it twice"):
+        imports.read(path, MAX_BYTES)

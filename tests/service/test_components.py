@@ -1,0 +1,85 @@
+"""What is said of a model's components."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from service import components, models, summaries
+from service.database import Database
+from service.storage import Storage
+from service.tables import DatasetRow
+from tests.points import Points, digits, npy, three_blobs
+from tests.service.fits import claimed, fit_blobs, publish
+from tests.trainer.test_training import short
+from trainer import Fit, train
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    return fit_blobs()
+
+
+def test_features_are_those_of_the_members(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = three_blobs()[0]
+    monkeypatch.setattr("trainer.points.CHUNK_VALUES", 64)
+    summary = summaries.summarise(fit.mixture, points, fit.partition)
+    assert summary.sizes == np.bincount(fit.partition).tolist()
+    for j, features in enumerate(summary.features):
+        members = points[fit.partition == j]
+        mean, deviation = members.mean(0), members.std(0)
+        shift = (mean - points.mean(0)) / points.std(0)
+        found = [[f.mean, f.deviation, f.shift] for f in features]
+        np.testing.assert_allclose(found, np.stack([mean, deviation, shift], 1), atol=1e-9)
+
+
+def test_typical_members_lie_where_the_component_is_densest(fit: Fit) -> None:
+    points = three_blobs()[0]
+    summary = summaries.summarise(fit.mixture, points, fit.partition)
+    for j, rows in enumerate(summary.typical):
+        assert len(rows) == summaries.TYPICAL
+        assert set(fit.partition[rows]) == {j}
+        centre = points[fit.partition == j].mean(0)
+        distance = np.linalg.norm(points - centre, axis=1)
+        assert distance[rows].mean() < distance[fit.partition == j].mean()
+
+
+@pytest.mark.parametrize(
+    ("points", "options"),
+    [(digits()[0][:200], {}), (three_blobs()[0], {"generator": "gan"})],
+)
+def test_images_and_generators_without_a_density(points: Points, options: dict[str, str]) -> None:
+    fit = train(points, short(iterations=1, **options))
+    summary = summaries.summarise(fit.mixture, points, fit.partition)
+    assert [bool(features) for features in summary.features] == [points.ndim == 2] * 3
+    assert all(len(rows) == summaries.TYPICAL for rows in summary.typical)
+
+
+def test_a_component_without_members(fit: Fit) -> None:
+    nothing_of_0 = np.where(fit.partition == 0, 1, fit.partition)
+    summary = summaries.summarise(fit.mixture, three_blobs()[0], nothing_of_0)
+    assert (summary.typical[0], summary.sizes[0]) == ([], 0)
+    assert torch.isfinite(torch.tensor([f.mean for f in summary.features[0]])).all()
+
+
+def test_members_are_shown_in_the_data_s_own_columns(
+    database: Database, fit: Fit, tmp_path: Path
+) -> None:
+    storage = Storage(tmp_path)
+    storage.prepare()
+    points = three_blobs()[0]
+    claim = claimed(database)
+    with database.write() as session:
+        dataset = session.query(DatasetRow).one()
+        dataset.points_sha256 = storage.put(npy(points))
+    publish(database, fit, claim)
+    with database.read() as session:
+        model = models.get(session, "default")
+        shown = components.detail(session, storage, model, 2, points[:3])
+        page = components.page(model, 0, 1)
+    for member in shown.typical:
+        assert member.values == dict(zip("xy", points[member.row].tolist(), strict=True))
+    assert shown.samples[0] == dict(zip("xy", points[0].tolist(), strict=True))
+    assert abs(shown.features[0].shift) >= abs(shown.features[1].shift)
+    assert ([item.component for item in page.data], page.has_more) == ([1], True)

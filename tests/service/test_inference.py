@@ -1,0 +1,201 @@
+"""/assign and /sample: every type of body and answer, in the data's own columns and units."""
+
+import io
+import urllib.request
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+from pyarrow import csv, ipc, parquet
+
+from service import answers, media, uploads
+from service.batches import batch
+from tests.points import digits, npy, three_blobs
+from tests.service.api import Served, homes, picture, written, zipped
+
+POINTS = three_blobs()[0]
+FIELDS = ["log_densities", "posterior", "confidence", "outlier_score"]
+
+
+def read_table(body: bytes, media_type: str) -> pa.Table:
+    source = pa.BufferReader(body)
+    if media_type == media.CSV:
+        return csv.read_csv(source)
+    return (
+        parquet.read_table(source)
+        if media_type == media.PARQUET
+        else ipc.open_stream(source).read_all()
+    )
+
+
+def from_npy(body: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(io.BytesIO(body))
+    return array
+
+
+def lines(*columns: NDArray[Any]) -> str:
+    return "".join(",".join(map(repr, row)) + "\n" for row in np.column_stack(columns).tolist())
+
+
+X, Y = POINTS.T
+NAMED = pa.table({"y": Y, "id": [f"row {i}" for i in range(300)], "x": X})
+BODIES: dict[str, tuple[str, bytes]] = {
+    "lists": (media.JSON, httpx.Request("", "", json={"points": POINTS.tolist()}).content),
+    "records": (media.JSON, httpx.Request("", "", json={"points": NAMED.to_pylist()}).content),
+    "csv": (media.CSV, lines(X, Y).encode()),
+    "csv with a header": (media.CSV, ("y;x\r\n" + lines(Y, X)).replace(",", ";").encode()),
+    "csv with more columns": (media.CSV, written(NAMED, media.CSV)),
+    "npy": (media.NPY, npy(POINTS)),
+    "npy by column": (media.NPY, npy(np.asfortranarray(POINTS))),
+    "npy without a type": ("application/x-www-form-urlencoded", npy(POINTS)),
+    "parquet": (media.PARQUET, written(NAMED, media.PARQUET)),
+    "arrow": (media.ARROW, written(NAMED, media.ARROW)),
+}
+
+WITH_MORE = {"records", "csv with more columns", "parquet", "arrow"}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("held", [True, False], ids=["held", "through the disk"])
+def test_every_way_in(
+    served: Served, name: str, held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not held:
+        monkeypatch.setattr(uploads, "HELD_BYTES", 100)
+        monkeypatch.setattr(answers, "HELD_BYTES", 100)
+        monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    content_type, body = BODIES[name]
+    response = served.assign("blobs", body, content_type)
+    np.testing.assert_array_equal(from_npy(response.content), served.fits["blobs"].partition)
+    assert response.headers.get("Kvae-Ignored-Columns") == ("id" if name in WITH_MORE else None)
+
+
+@pytest.mark.parametrize("accept", [media.CSV, media.PARQUET, media.ARROW])
+def test_every_way_out(served: Served, accept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = served.assign("blobs", npy(POINTS), media.NPY, media.JSON, include=FIELDS).json()
+    monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    response = served.assign("blobs", npy(POINTS), media.NPY, accept, include=FIELDS)
+    table = read_table(response.content, accept).to_pandas()
+    np.testing.assert_array_equal(table["component"], whole["components"])
+    for field, name in (("log_densities", "log_density"), ("posterior", "posterior")):
+        columns = table[[f"{name}_{j}" for j in range(3)]]
+        np.testing.assert_allclose(columns, whole[field], rtol=1e-4, atol=1e-6)
+    for field in ("confidence", "outlier_score"):
+        np.testing.assert_allclose(table[field], whole[field], rtol=1e-4, atol=1e-6)
+    assert list(
+        read_table(
+            served.assign("blobs", npy(POINTS), media.NPY, accept).content, accept
+        ).column_names
+    ) == ["component"]
+
+
+def test_confidence_and_outliers(served: Served) -> None:
+    body = httpx.Request("", "", json={"points": [[0, 0], [4, 4], [90, -90]]}).content
+    answer = served.assign("blobs", body, media.JSON, media.JSON, include=FIELDS).json()
+    chosen = [row[j] for row, j in zip(answer["posterior"], answer["components"], strict=True)]
+    assert answer["confidence"] == chosen
+    usual, between, far = answer["outlier_score"]
+    assert usual < 0.9
+    assert between > 0.9
+    assert far == 1
+
+
+def test_rows_of_every_type_of_column(served: Served) -> None:
+    table, expected = homes(), served.fits["homes"].partition
+    shuffled = table.select(["age", "colour", "price", "garden", "rooms"])
+    for content_type in (media.CSV, media.PARQUET, media.ARROW):
+        found = served.assign("homes", written(shuffled, content_type), content_type)
+        np.testing.assert_array_equal(from_npy(found.content), expected)
+    rows = table.to_pylist()
+    by_place = "\n".join(",".join(map(str, row.values())) for row in rows).encode()
+    np.testing.assert_array_equal(
+        from_npy(served.assign("homes", by_place, media.CSV).content), expected
+    )
+    for points in (rows, [list(row.values()) for row in rows]):
+        body = httpx.Request("", "", json={"points": points}).content
+        answer = served.assign("homes", body, media.JSON, media.JSON).json()
+        assert answer["components"] == expected.tolist()
+
+
+def test_what_is_missing_is_filled_in(served: Served) -> None:
+    home = homes(1).to_pylist()[0]
+    without = {name: value for name, value in home.items() if name != "age"}
+    points = [{**home, "age": 30}, {**home, "age": None}, without]
+    body = httpx.Request("", "", json={"points": points}).content
+    query = {"include": ["outlier_score"]}
+    scores = served.assign("homes", body, media.JSON, media.JSON, **query).json()["outlier_score"]
+    assert scores == [scores[0]] * 3
+
+
+def test_images(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    images, fit = digits()[0][:60], served.fits["digits"]
+    files = {f"../{i}.png": picture(image) for i, image in enumerate(images)}
+    found = served.assign("digits", zipped(files), media.ZIP)
+    np.testing.assert_array_equal(from_npy(found.content), fit.partition)
+    one = served.assign("digits", picture(images[5], "JPEG"), media.JPEG, media.JSON).json()
+    assert len(one["components"]) == 1
+    colour = picture(np.stack([images[5]] * 3, 2))
+    found = served.assign("colours", colour, media.PNG)
+    assert from_npy(found.content).tolist() == [served.fits["colours"].partition[5]]
+
+
+def test_samples_have_the_datas_own_columns(served: Served) -> None:
+    answer = served.sample("homes", media.JSON, n=40, seed=1).json()
+    assert answer["columns"] == ["price", "rooms", "garden", "colour", "age"]
+    for accept in (media.CSV, media.PARQUET, media.ARROW):
+        table = read_table(served.sample("homes", accept, n=40, seed=1).content, accept)
+        assert [str(kind) for kind in table.schema.types] == [
+            "double",
+            "int64",
+            "bool",
+            "string",
+            "double",
+            "int64",
+        ]
+        assert table.column_names == [*answer["columns"], "component"]
+        assert table["component"].to_pylist() == answer["components"]
+        rows = [list(row.values()) for row in table.drop("component").to_pylist()]
+        assert rows == answer["points"]
+        one = served.sample("homes", accept, n=40, seed=1, component=2).content
+        assert read_table(one, accept).column_names == answer["columns"]
+
+
+def test_samples_as_arrays_can_be_assigned(served: Served) -> None:
+    for name in ("homes", "blobs", "digits"):
+        points = served.sample(name, media.NPY, n=30, seed=1).content
+        both = from_npy(served.sample(name, media.NPZ, n=30, seed=1).content)
+        np.testing.assert_array_equal(both["points"], from_npy(points))
+        found = from_npy(served.assign(name, points, media.NPY).content)
+        assert np.mean(found == both["components"]) > 0.5
+    onehot = from_npy(served.sample("homes", media.NPY, n=30).content)[:, 3:6]
+    np.testing.assert_array_equal(np.sort(onehot, 1), [[0, 0, 1]] * 30)
+    pixels = from_npy(served.sample("digits", media.NPY, n=30, temperature=2).content)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 16
+
+
+def test_temperature(served: Served) -> None:
+    spreads = [
+        from_npy(
+            served.sample("blobs", media.NPY, n=500, seed=1, component=0, temperature=t).content
+        )
+        for t in (0.1, 1, 2)
+    ]
+    cold, usual, hot = (points.std(0) for points in spreads)
+    np.testing.assert_array_less(cold, usual)
+    np.testing.assert_array_less(usual, hot)
+
+
+def test_pandas_and_pyarrow_read_samples(served: Served) -> None:
+    url = f"{served.http.base_url}/sample?model={served.ids['homes']}&n=25&seed=3"
+    frame = pd.read_parquet(url, storage_options={"Accept": media.PARQUET})
+    again = pd.read_csv(url, storage_options={"Accept": media.CSV})
+    pd.testing.assert_frame_equal(frame, again, check_dtype=False)
+    request = urllib.request.Request(url, headers={"Accept": media.ARROW})  # noqa: S310
+    with urllib.request.urlopen(request) as response, ipc.open_stream(response) as stream:  # noqa: S310
+        pd.testing.assert_frame_equal(stream.read_pandas(), frame, check_dtype=False)

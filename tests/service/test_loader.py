@@ -1,0 +1,61 @@
+"""What travels in an archive computes what the trainer does: load.py and the ONNX graphs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from service.archives import load
+from service.archives.export import trace
+from tests.points import Points, digits, three_blobs
+from tests.service.onnx import check_onnx
+from trainer import Mixture, TrainingConfig, train
+
+BRIEF = {"iterations": 1, "pretraining_epochs": 3, "epochs": 1, "estimator_epochs": 3}
+ROWS, IMAGES = three_blobs()[0], digits()[0][:300]
+COLOURS = np.random.default_rng(0).random((60, 3, 9, 9), np.float32)
+KINDS: dict[str, tuple[Points, dict[str, Any]]] = {
+    "rows": (ROWS, {}),
+    "paper": (ROWS, {"estimator": "discriminators", "latent_gaussians": 0, "sample_noise": False}),
+    "densities": (ROWS, {"estimator": "generators"}),
+    "gan": (ROWS, {"generator": "gan"}),
+    "centroids": (ROWS, {"generator": "centroid", "estimator": "generators"}),
+    "images": (IMAGES, {}),
+    "bernoulli": (IMAGES, {"likelihood": "bernoulli", "estimator": "generators"}),
+    "conv": (COLOURS, {"network": "conv"}),
+    "conv-paper": (IMAGES, {"network": "conv", "estimator": "discriminators"}),
+    "conv-densities": (IMAGES, {"network": "conv", "estimator": "generators"}),
+    "conv-gan": (IMAGES, {"network": "conv", "generator": "gan"}),
+}
+TRACED = ["conv-paper", "bernoulli"]  # some seconds each
+
+
+def trained(kind: str, folder: Path) -> tuple[Mixture, load.Model]:
+    points, options = KINDS[kind]
+    config = TrainingConfig(components=3, polish=False, **{**BRIEF, **options})
+    mixture = train(points, config).mixture
+    mixture.save(folder)
+    return mixture, load.load(str(folder / "mixture.safetensors"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loader_agrees_with_the_trainer(kind: str, tmp_path: Path) -> None:
+    mixture, model = trained(kind, tmp_path)
+    points = KINDS[kind][0][:100]
+    given = torch.from_numpy(points)
+    np.testing.assert_array_equal(model.assign(given), mixture.assign(points))
+    np.testing.assert_allclose(model.posterior(given), mixture.posterior(points), atol=1e-5)
+    for component in (None, 2):
+        made, by = model.sample(20, component, seed=3)
+        expected = mixture.sample(20, component, seed=3)
+        np.testing.assert_array_equal(by, expected.components)
+        np.testing.assert_allclose(made, expected.points, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", TRACED)
+def test_onnx_agrees_with_the_trainer(kind: str, tmp_path: Path) -> None:
+    mixture, model = trained(kind, tmp_path)
+    trace(tmp_path / "mixture.safetensors", tmp_path)
+    check_onnx(tmp_path, mixture, model, KINDS[kind][0][:100])

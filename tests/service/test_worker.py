@@ -1,0 +1,108 @@
+"""The worker's part, in this process: what it goes on from, and what it leaves."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from api_schemas.jobs import JobRequest
+from service import checkpoints, events, jobs, models
+from service.database import migrate
+from service.settings import Settings
+from service.storage import Storage
+from service.tables import PreviewRow
+from service.worker import training
+from service.worker.heartbeat import CancelRequested, Pace
+from service.worker.training import JobRunner, Recorder
+from tests.points import npy, three_blobs
+from tests.service import rows
+from trainer import Report, TrainingState
+
+CONFIG = {"iterations": 5, "pretraining_epochs": 20, "epochs": 20, "estimator_epochs": 5}
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> JobRunner:
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    migrate(url)
+    Storage(tmp_path).prepare()
+    return JobRunner(Settings(database_url=url, storage_path=tmp_path))
+
+
+def new_job(runner: JobRunner) -> str:
+    points, _ = three_blobs()
+    with runner.database.write() as session:
+        dataset = rows.dataset(session, len(points))
+        dataset.points_sha256 = runner.storage.put(npy(points))
+        request = JobRequest.model_validate({"components": 3, "config": CONFIG})
+        return jobs.create(session, dataset, request).id
+
+
+def weights(runner: JobRunner, job_id: str) -> bytes:
+    with runner.database.read() as session:
+        job = jobs.get(session, job_id)
+        assert job.status == "succeeded"
+        assert job.model
+        return models.weights(session, job.model.id)
+
+
+def run_until(runner: JobRunner, job_id: str, iteration: int) -> None:
+    """Run a job and cancel it after an iteration."""
+
+    class CancellingRecorder(Recorder):
+        def record(self, state: TrainingState, report: Report) -> None:
+            super().record(state, report)
+            if report.iteration == iteration:
+                with runner.database.write() as session:
+                    jobs.request_cancel(session, job_id)
+                raise CancelRequested
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "Recorder", CancellingRecorder)
+        runner.run(job_id)
+
+
+@pytest.mark.parametrize("torn", [0, 1, 2])
+def test_a_torn_checkpoint_gives_way_to_the_one_before(runner: JobRunner, torn: int) -> None:
+    undisturbed, job_id = new_job(runner), new_job(runner)
+    runner.run(undisturbed)
+    run_until(runner, job_id, 3)
+    with runner.database.write() as session:
+        jobs.resume(session, job_id)
+        kept = checkpoints.kept(session, job_id)
+    for checkpoint in kept[:torn]:
+        path = runner.storage.path(checkpoint.sha256)
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+    runner.run(job_id)
+    assert weights(runner, job_id) == weights(runner, undisturbed)
+    with runner.database.read() as session:
+        log = events.page(session, job_id, 0, 100).data
+        done = [e.data["iteration"] for e in log if e.type == "metrics"]
+        assert done == [1, 2, 3, *range([4, 3, 1][torn], 6)]
+        warned = [e.message for e in log if e.level == "warning"]
+        assert len(warned) == torn
+        assert all("can't be used: its bytes are not those" in message for message in warned)
+        assert not checkpoints.kept(session, job_id)
+        of_job = select(func.count()).where(PreviewRow.job_id == job_id)
+        assert session.scalar(of_job) == CONFIG["iterations"]
+
+
+def test_a_picture_that_fails_is_not_worth_the_job(
+    runner: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "preview", lambda *_: 1 / 0)
+    job_id = new_job(runner)
+    runner.run(job_id)
+    assert weights(runner, job_id)
+
+
+@pytest.mark.parametrize("resumed_at", [0.0, 0.5])
+def test_the_rest_takes_as_long_as_this_attempts_pace_says(resumed_at: float) -> None:
+    pace = Pace()
+    assert (pace.fraction, pace.eta_seconds(1000)) == (None, None)
+    pace.note(resumed_at, 1000)
+    assert pace.eta_seconds(1001) is None
+    pace.note(resumed_at + 0.25, 1010)
+    assert pace.eta_seconds(1010) == 10 * (1 - resumed_at - 0.25) / 0.25
+    pace.note(1.0, 1030)
+    assert pace.eta_seconds(1030) == 0

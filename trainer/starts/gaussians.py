@@ -1,0 +1,63 @@
+"""Mixtures of Gaussians as peers: do they explain the points, and which partition is theirs?"""
+
+import warnings
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
+
+from trainer.starts.sketch import Features, Floats, Labels
+
+STARTS, RIDGE = 5, 1e-4
+MOST = 50  # Gaussians; more take too long
+FULL_COST = 1 << 29  # products of full covariances with all points that a step may take
+SURE = 1e-12  # the least responsibility that counts
+
+
+def fit(rows: Features, k: int, seed: int) -> GaussianMixture | None:
+    """The mixture of k Gaussians, whose covariances have the shape of lowest BIC (Fraley & Raftery,
+    2002): (n, D). None when there are too few points, or more Gaussians than 50."""
+    if k > MOST or len(rows) <= 4 * k:
+        return None
+    return _best(rows, k, seed, _shapes(len(rows), rows.shape[1], 2 * k), STARTS)
+
+
+def suffices(mixture: GaussianMixture, rows: Features, seed: int) -> bool:
+    """Whether the clusters are Gaussian: whether no mixture of twice as many has a lower BIC."""
+    twice = 2 * mixture.n_components
+    finer = _best(rows, twice, seed, _shapes(len(rows), rows.shape[1], twice), 1)
+    return bool(mixture.bic(rows) < finer.bic(rows))
+
+
+def partition(mixture: GaussianMixture, rows: Features) -> Labels:
+    """(n,)"""
+    return np.asarray(mixture.predict(rows.astype(np.float64)), np.int64)
+
+
+def misfit(mixture: GaussianMixture, rows: Features, labels: Labels) -> float:
+    """How much likelier, in nats a point, the mixture's own partition is under it than another
+    one (n,), each of whose clusters stands for one Gaussian; 0 is best."""
+    k = mixture.n_components
+    responsibility: Floats = mixture.predict_proba(rows.astype(np.float64))
+    logs = np.log(np.maximum(responsibility, SURE))
+    agreement = np.zeros((k, k))
+    np.add.at(agreement, labels, logs)
+    clusters, gaussians = linear_sum_assignment(agreement, maximize=True)
+    return max(0.0, float(logs.max(1).sum() - agreement[clusters, gaussians].sum()) / len(rows))
+
+
+def _best(rows: Features, k: int, seed: int, shapes: list[str], starts: int) -> GaussianMixture:
+    x = rows.astype(np.float64)
+    options = {"n_init": starts, "reg_covar": RIDGE, "random_state": seed}
+    mixtures = [GaussianMixture(k, covariance_type=shape, **options) for shape in shapes]
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of points that are equal
+        return min((mixture.fit(x) for mixture in mixtures), key=lambda m: m.bic(x))
+
+
+def _shapes(n: int, d: int, k: int) -> list[str]:
+    """Covariance types worth a try; full ones need more points than dimensions each."""
+    full = n > k * (d + 1) and n * k * d * d <= FULL_COST
+    return ["spherical", "diag", "tied"] + ["full"] * full
