@@ -3,8 +3,10 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
+from shutil import copyfile
 
 import psycopg
 import pytest
@@ -14,7 +16,7 @@ from service.database import Database, migrate
 from service.processes import die_with_parent
 from tests.servers import postgres_server
 
-NewDatabase = Callable[[], str]
+NewDatabase = Callable[[str], AbstractContextManager[str]]
 
 
 def pytest_configure() -> None:
@@ -31,34 +33,65 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[NewDatabase]:
-    """Makes empty PostgreSQL databases; returns SQLAlchemy URLs."""
+    """Makes PostgreSQL databases, each a copy of the one named, for as long as they are used."""
     numbers = count()
     with postgres_server() as url:
 
-        def new_database() -> str:
-            name = f"test_{next(numbers)}"
+        def execute(command: str) -> None:
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}".encode())
-            base, _ = url.rsplit("/", 1)
-            return f"{base}/{name}".replace("postgresql:", "postgresql+psycopg:")
+                connection.execute(command.encode())
+
+        @contextmanager
+        def new_database(template: str) -> Iterator[str]:
+            name = f"test_{next(numbers)}"
+            execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            yield f"{url.rsplit('/', 1)[0]}/{name}".replace("postgresql:", "postgresql+psycopg:")
+            execute(f"DROP DATABASE {name} WITH (FORCE)")
 
         yield new_database
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database as the migrations build it, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "test.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: NewDatabase) -> Iterator[str]:
+    """The name of a PostgreSQL database as the migrations build it."""
+    with postgres("template1") as url:
+        migrate(url)
+        yield url.rsplit("/", 1)[1]
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of each kind with nothing in it."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
     new_database: NewDatabase = request.getfixturevalue("postgres")
-    return new_database()
+    with new_database("template1") as url:
+        yield url
 
 
-@pytest.fixture
-def database(empty_database_url: str) -> Iterator[Database]:
-    """A database of each kind, built by the migrations."""
-    migrate(empty_database_url)
-    database = Database(empty_database_url)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind, as the migrations build it."""
+    if request.param == "sqlite":
+        path = copyfile(request.getfixturevalue("migrated_file"), tmp_path / "test.db")
+        yield from _opened(f"sqlite:///{path}")
+        return
+    new_database: NewDatabase = request.getfixturevalue("postgres")
+    with new_database(request.getfixturevalue("migrated_template")) as url:
+        yield from _opened(url)
+
+
+def _opened(url: str) -> Iterator[Database]:
+    database = Database(url)
     yield database
     database.close()
 

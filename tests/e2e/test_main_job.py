@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from service.database import migrate
 from tests.conftest import NewDatabase
 from tests.e2e.conftest import NPY, Client, from_npy
 from tests.points import Labels, Points, digits, npy, three_blobs, two_moons
@@ -62,10 +61,11 @@ def test_samples_of_a_component_are_assigned_to_it(client: Client) -> None:
     check_blobs(client)
 
 
-def test_the_same_on_postgresql(tmp_path: Path, postgres: NewDatabase) -> None:
-    url = postgres()
-    migrate(url)
+def test_the_same_on_postgresql(
+    tmp_path: Path, postgres: NewDatabase, migrated_template: str
+) -> None:
     with (
+        postgres(migrated_template) as url,
         broker_server() as broker,
         service_processes(tmp_path, url, broker) as address,
         httpx.Client(base_url=address, timeout=60) as http,
