@@ -1,7 +1,8 @@
 """Traces from the request to the worker, by OpenTelemetry, where an endpoint is configured.
 
 All of it is set by OpenTelemetry's own environment variables; without
-OTEL_EXPORTER_OTLP_ENDPOINT nothing of it is imported. A message carries its request's trace along.
+OTEL_EXPORTER_OTLP_ENDPOINT none of it is imported here. A message carries its request's trace
+along.
 """
 
 import os
