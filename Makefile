@@ -49,7 +49,7 @@ bench-clustering: $(INSTALLED) ## the default preset against other clusterings, 
 
 bench-training: $(INSTALLED) ## speed and memory of training, each against its reference
 	@mkdir -p benchmark-output
-	$(BIN)/python -m benchmarks.training --json benchmark-output/training.json
+	$(BIN)/python -m benchmarks.training --large --json benchmark-output/training.json
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,21 @@ def code(language: str, containing: str) -> str:
     return "\n".join(line[indent:] for line in lines)
 
 
-def answers(script: str, client: Client, folder: Path) -> list[dict[str, Any]]:
-    """The JSON documents that a shell script prints when it calls the running service."""
+def printed(script: str, client: Client, folder: Path) -> str:
+    """What a shell script prints when it calls the running service."""
     script = script.replace("http://localhost:8000", str(client.http.base_url).rstrip("/"))
     script = script.replace("curl ", "curl --silent --show-error --fail-with-body ")
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    found, at = [], 0
-    while at < len(done.stdout):
-        document, at = json.JSONDecoder().raw_decode(done.stdout, at)
+    return done.stdout
+
+
+def answers(script: str, client: Client, folder: Path) -> list[dict[str, Any]]:
+    """The JSON documents that a shell script prints when it calls the running service."""
+    text, found, at = printed(script, client, folder), [], 0
+    while at < len(text):
+        document, at = json.JSONDecoder().raw_decode(text, at)
         found.append(document)
     return found
 
@@ -44,10 +50,15 @@ def test_the_three_calls(client: Client, tmp_path: Path) -> None:
     job, listed = answers(code("bash", "/jobs"), client, tmp_path)
     assert listed["data"][0]["id"] == job["id"]
     client.wait(job["id"])
-    assigned, sampled = answers(code("bash", "/assign"), client, tmp_path)
+    assigned, sampled = answers(code("bash", '"points"'), client, tmp_path)
     assert len(set(assigned["components"])) == 2
     assert sampled["components"] == [3] * 5
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+    lines = printed(code("bash", "--data-binary"), client, tmp_path).splitlines()
+    assert lines[0].replace('"', "") == "component,confidence,outlier_score"
+    assert len(lines) == 401
+    (archive,) = tmp_path.glob("*.zip")
+    assert zipfile.is_zipfile(archive)
 
 
 def test_the_trainer_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
