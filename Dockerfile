@@ -1,5 +1,5 @@
 FROM python:3.11-slim AS build
-ARG EXTRAS=service
+ARG EXTRAS=service,tracing
 WORKDIR /src
 RUN python -m venv /venv
 # without the code, so that the layer of the dependencies outlives a change of code
@@ -22,4 +22,4 @@ USER 10001
 EXPOSE 8000
 # open event streams are cut at the end; their clients come back
 CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--timeout-graceful-shutdown", "20"]
+     "--no-access-log", "--timeout-graceful-shutdown", "20"]

@@ -2,6 +2,8 @@
 
 ``default`` names the model that was trained last, until someone points it at one of their choice;
 from then on it stays there. Dropped, it follows the newest again.
+
+Names are everyone's own, admins' too: another's may be the same.
 """
 
 from sqlalchemy import ColumnElement, delete, select, update
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 from api_schemas.common import Page
 from api_schemas.models import Alias
 from service.errors import NotFound
+from service.ownership import caller_of
 from service.paging import page_of
 from service.tables import AliasRow
 
@@ -27,7 +30,7 @@ def follow(session: Session, name: str, model_id: str) -> None:
 
 def get(session: Session, name: str) -> AliasRow:
     """Raises NotFound."""
-    alias = session.get(AliasRow, name)
+    alias = session.get(AliasRow, (caller_of(session).owner, name))
     if alias is None:
         raise NotFound.of("alias", name)
     return alias
@@ -35,14 +38,15 @@ def get(session: Session, name: str) -> AliasRow:
 
 def drop(session: Session, name: str) -> None:
     """Raises NotFound."""
-    gone = delete(AliasRow).where(AliasRow.name == name).returning(AliasRow.name)
+    gone = delete(AliasRow).where(*_named(session, name)).returning(AliasRow.name)
     if session.scalar(gone) is None:
         raise NotFound.of("alias", name)
 
 
 def page(session: Session, after: str | None, limit: int) -> Page[Alias]:
     """Aliases by name."""
-    query = select(AliasRow).order_by(AliasRow.name).limit(limit + 1)
+    own = AliasRow.owner == caller_of(session).owner
+    query = select(AliasRow).where(own).order_by(AliasRow.name).limit(limit + 1)
     if after is not None:
         query = query.where(AliasRow.name > after)
     rows = session.scalars(query).all()
@@ -63,7 +67,7 @@ def view(alias: AliasRow) -> Alias:
 def _point(
     session: Session, name: str, model_id: str, *conditions: ColumnElement[bool], pinned: bool
 ) -> bool:
-    move = update(AliasRow).where(AliasRow.name == name, *conditions)
+    move = update(AliasRow).where(*_named(session, name), *conditions)
     move = move.values(model_id=model_id, pinned=pinned)
     if session.scalar(move.returning(AliasRow.name)):
         return False
@@ -74,3 +78,7 @@ def _point(
         session.execute(move)
         return False
     return True
+
+
+def _named(session: Session, name: str) -> tuple[ColumnElement[bool], ...]:
+    return AliasRow.owner == caller_of(session).owner, AliasRow.name == name

@@ -1,6 +1,5 @@
 """The FastAPI application: parts are made at start and closed at the end, routes only use them."""
 
-import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,16 +7,20 @@ from functools import partial
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from service import media, oip, openapi, problems
+from service import logs, media, oip, openapi, problems, tracing
+from service.access import Gate, Keyring, admitted
 from service.archives.export import Exporter
 from service.database import Database
 from service.deliveries import delivering
 from service.dependencies import Parts, refuse_unknown_query
 from service.event_stream import EventStreams
 from service.inference import Inference
-from service.middleware import BodyLimit, RequestId
+from service.metrics import Metrics
+from service.middleware import BodyLimit, Observed
 from service.queue import JobQueue, create_celery
+from service.rate_limits import RateLimiter
 from service.routes import (
     aliases,
     datasets,
@@ -25,6 +28,7 @@ from service.routes import (
     inference,
     job_history,
     jobs,
+    metrics,
     models,
     webhooks,
 )
@@ -35,35 +39,44 @@ from service.sweeper import sweep_until
 
 DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
 training points (Locatello et al., 2018). Upload points, train, assign new ones, sample."""
+ANSWER_HEADERS = ("Location", "Kvae-Seed", "X-Request-ID", "Retry-After", "RateLimit")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; nothing is opened before it starts."""
     settings = settings or Settings()
 
+    database = Database(settings.database_url)
+    counters = Metrics(database)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        logging.basicConfig(level=settings.log_level)
-        parts = open_parts(settings)
+        logs.configure(settings)
+        parts = open_parts(settings, database, counters)
         app.state.parts = parts
+        app.state.gate = open_gate(settings, database)
         stop = threading.Event()
-        arguments = (stop, settings, parts.database, parts.queue)
+        arguments = (stop, settings, database, parts.queue, counters.sweeps.inc)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
         async with delivering(settings, parts.database):
             yield
         stop.set()
         sweeper.join()
+        if app.state.gate.limiter:
+            app.state.gate.limiter.close()
         parts.inference.close()
-        parts.database.close()
+        database.close()
 
     app = FastAPI(
         title="kVAE",
         version=version("kvae"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
         webhooks=webhooks.router,
     )
+    known_query = Depends(refuse_unknown_query)
     for module in (  # in this order they are tried
         inference,
         open_inference,
@@ -72,14 +85,33 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         job_history,
         models,
         aliases,
-        health,
+        metrics,
     ):
-        app.include_router(module.router, dependencies=[Depends(refuse_unknown_query)])
+        app.include_router(
+            module.router,
+            dependencies=[Depends(admitted), known_query],
+            responses=problems.responses(401, 403, 429),
+        )
+    app.include_router(health.router, dependencies=[known_query])
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(BodyLimit, cap_of=partial(body_cap, settings))
-    app.add_middleware(RequestId)
+    add_middleware(app, settings, counters)
+    tracing.install_api(app, database)
     return app
+
+
+def add_middleware(app: FastAPI, settings: Settings, counters: Metrics) -> None:
+    """The last one added is the first to see a request."""
+    app.add_middleware(BodyLimit, cap_of=partial(body_cap, settings), seconds=settings.body_seconds)
+    if origins := settings.cors_origins.replace(" ", ""):
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins.split(","),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=ANSWER_HEADERS,
+        )
+    app.add_middleware(Observed, observe=counters.observe)
 
 
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
@@ -92,17 +124,34 @@ def body_cap(settings: Settings, path: str, media_type: str) -> int:
     return min(caps)
 
 
-def open_parts(settings: Settings) -> Parts:
+def open_parts(settings: Settings, database: Database, counters: Metrics) -> Parts:
     """Connect what routes use. Raises OSError when the storage can't be written."""
-    database = Database(settings.database_url)
     storage = open_storage(settings)
     storage.prepare()
-    return Parts(
+    parts = Parts(
         settings=settings,
         database=database,
         storage=storage,
         queue=JobQueue(create_celery(settings)),
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
-        exporter=Exporter(database),
+        metrics=counters,
+        exporter=Exporter(),
         streams=EventStreams(database),
     )
+    show_cache(parts)
+    return parts
+
+
+def open_gate(settings: Settings, database: Database) -> Gate:
+    """What requests are checked against."""
+    limit = settings.rate_limit
+    limiter = RateLimiter(settings.broker_url, limit) if limit else None
+    return Gate(Keyring(database, settings), limiter)
+
+
+def show_cache(parts: Parts) -> None:
+    """Put the model cache among the metrics."""
+    cache, shown = parts.inference.cache, parts.metrics
+    shown.gauge("kvae_model_cache_bytes", "weights that are kept loaded", lambda: cache.bytes)
+    shown.total("kvae_model_cache_hits", "models found loaded", lambda: cache.hits)
+    shown.total("kvae_model_cache_misses", "models that had to be loaded", lambda: cache.misses)

@@ -1,13 +1,18 @@
 """Transactions and migrations, the same for API and worker, on SQLite and PostgreSQL."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
+
+from service import ownership
+from service.ownership import Caller
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=NORMAL")
 
@@ -19,21 +24,35 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url, pool_pre_ping=True)
+        # errors go to the log: they must not tell what the statements held
+        self.engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
         writing = self.engine.execution_options(writing=True)
         self._reader = sessionmaker(self.engine, expire_on_commit=False)
         self._writer = sessionmaker(writing, expire_on_commit=False)
+        self.caller = Caller()
+        for sessions in (self._reader, self._writer):
+            ownership.watch(sessions)
 
-    def read(self) -> AbstractContextManager[Session]:
+    def used_by(self, caller: Caller) -> Self:
+        """The same database in a caller's name: its sessions keep to what is the caller's."""
+        used = copy(self)
+        used.caller = caller
+        return used
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        return self._reader.begin()
+        with self._reader(info={"caller": self.caller}) as session, session.begin():
+            yield session
 
-    def write(self) -> AbstractContextManager[Session]:
+    @contextmanager
+    def write(self) -> Iterator[Session]:
         """A transaction that is committed at the end of the block, or rolled back by an error."""
-        return self._writer.begin()
+        with self._writer(info={"caller": self.caller}) as session, session.begin():
+            yield session
 
     def close(self) -> None:
         self.engine.dispose()

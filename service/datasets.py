@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.datasets import Column, Dataset, DatasetOptions, PointRow
+from service import quotas
 from service.database import Database
 from service.encoding import Encoding, some
 from service.errors import Conflict, NotFound
 from service.ids import new_id
 from service.ingest import Points, read_points
+from service.ownership import caller_of
 from service.paging import page_of
 from service.storage import Storage, seal
 from service.tables import DatasetRow, JobRow, utc_now
@@ -51,8 +53,9 @@ def storing(
 ) -> Iterator[tuple[Session, DatasetRow, bool]]:
     """A transaction with an upload's data set in it, and whether that is new.
 
-    The same bytes with the same options are one data set. Whatever raises in here or in the block
-    leaves nothing behind. Raises InvalidInput, TooLarge or UnsupportedMediaType.
+    The same bytes of one owner with the same options are one data set. Whatever raises in here or
+    in the block leaves nothing behind. Raises InvalidInput, TooLarge, UnsupportedMediaType, or
+    Forbidden by quota.
     """
     identity = _identity(upload, options)
     with database.write() as session:
@@ -61,9 +64,11 @@ def storing(
             return
     with storage.scratch() as path:
         points = read_points(upload.path, path, options, max_bytes)
-        draft = _row(upload, options, points, seal(path), name)
+        draft = _row(upload, options, points, path, name)
         with database.write() as session:
             row, is_new = _add(session, draft)
+            if is_new:
+                quotas.check_bytes(session)
             yield session, row, is_new
             if is_new:
                 storage.adopt(path, row.points_sha256)
@@ -96,7 +101,7 @@ def delete(database: Database, storage: Storage, dataset_id: str) -> None:
         unfinished = select(JobRow.id).where(
             JobRow.dataset_id == dataset_id, JobRow.finished_at.is_(None)
         )
-        if jobs := session.scalars(unfinished).all():
+        if jobs := session.scalars(unfinished.execution_options(everyone=True)).all():
             raise Conflict("dataset_in_use", f"data set {dataset_id!r} is needed by {some(jobs)}")
         row.deleted_at, row.identity = utc_now(), None
     _delete_points(database, storage, row.points_sha256)
@@ -142,7 +147,8 @@ def _chosen(options: DatasetOptions) -> dict[str, Any]:
 
 
 def _known(session: Session, identity: str | None) -> DatasetRow | None:
-    query = select(DatasetRow).where(DatasetRow.identity == identity)
+    own = DatasetRow.owner == caller_of(session).owner  # as admins are shown everyone's
+    query = select(DatasetRow).where(own, DatasetRow.identity == identity)
     return session.scalar(query.with_for_update(read=True, key_share=True))
 
 
@@ -161,17 +167,17 @@ def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
 
 
 def _delete_points(database: Database, storage: Storage, points_sha256: str) -> None:
-    """Delete a blob unless another data set has the same points."""
+    """Delete a blob unless another data set, whosever, has the same points."""
     with database.write() as session:
         if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
             session.execute(text("LOCK TABLE datasets IN SHARE ROW EXCLUSIVE MODE"))
         same = select(DatasetRow.id).where(DatasetRow.points_sha256 == points_sha256, LIVE)
-        if session.scalar(same.limit(1)) is None:
+        if session.scalar(same.limit(1).execution_options(everyone=True)) is None:
             storage.delete(points_sha256)
 
 
 def _row(
-    upload: Upload, options: DatasetOptions, points: Points, points_sha256: str, name: str | None
+    upload: Upload, options: DatasetOptions, points: Points, path: Path, name: str | None
 ) -> DatasetRow:
     return DatasetRow(
         id=new_id("ds"),
@@ -181,7 +187,8 @@ def _row(
         sha256=upload.sha256,
         options=_chosen(options),
         identity=_identity(upload, options),
-        points_sha256=points_sha256,
+        stored_bytes=path.stat().st_size,
+        points_sha256=seal(path),
         rows=points.rows,
         shape=list(points.shape),
         dtype=points.dtype,

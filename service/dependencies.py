@@ -1,17 +1,19 @@
 """What routes are given: the parts of the running service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
+from service.access import CallerDep
 from service.archives.export import Exporter
 from service.database import Database
 from service.errors import InvalidInput
 from service.event_stream import EventStreams
 from service.inference import Inference
+from service.metrics import Metrics
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import Storage
@@ -26,13 +28,21 @@ class Parts:
     storage: Storage
     queue: JobQueue
     inference: Inference
+    metrics: Metrics
     exporter: Exporter
     streams: EventStreams
 
 
-async def parts_of(request: Request) -> Parts:  # not async it would take a thread
+async def all_parts(request: Request) -> Parts:  # not async it would take a thread
+    """The parts for a route that anyone may call and that shows nobody's data."""
     parts: Parts = request.app.state.parts
     return parts
+
+
+async def parts_of(request: Request, caller: CallerDep) -> Parts:
+    """The parts in the caller's name: the database shows what is the caller's."""
+    parts = await all_parts(request)
+    return replace(parts, database=parts.database.used_by(caller))
 
 
 async def refuse_unknown_query(request: Request) -> None:
@@ -58,3 +68,4 @@ def _query_names(dependant: Dependant) -> set[str]:
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]
+OpenPartsDep = Annotated[Parts, Depends(all_parts)]

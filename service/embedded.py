@@ -21,7 +21,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.database import migrate
+from service import keys
+from service.database import Database, migrate
+from service.hosts import is_loopback
 from service.processes import die_with_parent
 
 START_SECONDS = 90.0
@@ -30,6 +32,7 @@ POLL_SECONDS = 0.2
 MAX_RESTARTS = 5  # of one child within RESTART_WINDOW seconds
 RESTART_WINDOW = 60.0
 MAX_RUN_PATH = 95
+LOOPBACK = "127.0.0.1"
 
 
 class StartError(Exception):
@@ -103,23 +106,36 @@ class Stack:
 
 
 @contextmanager
-def embedded_stack(folder: Path, port: int) -> Iterator[Stack]:
+def embedded_stack(folder: Path, port: int, host: str = LOOPBACK) -> Iterator[Stack]:
     """Start everything over ``folder``, ready to serve; stop it at the end. Raises StartError."""
     with ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_lock(folder))
-        listener = stack.enter_context(_listen(port))
+        migrate(database_url(folder))
+        _check_keys(folder, host)
+        listener = stack.enter_context(_listen(host, port))
         run = stack.enter_context(_run_folder(folder))
         environment = _environment(folder, run)
-        migrate(environment["KVAE_DATABASE_URL"])
         children = _children(folder, run, listener, environment)
         for child in children:
             stack.callback(child.stop)
             child.start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        address = f"http://{host}:{listener.getsockname()[1]}"
         running = Stack(address, children)
         _wait_until_ready(running)
         yield running
+
+
+def _check_keys(folder: Path, host: str) -> None:
+    database = Database(database_url(folder))
+    with database.read() as session:
+        has_keys = bool(keys.all_keys(session))
+    database.close()
+    if not has_keys and not is_loopback(host):
+        raise StartError(
+            "without a key only this machine can be served: make one with "
+            f"'kvae keys create --folder {folder} --name NAME --role admin'"
+        )
 
 
 def _children(
@@ -152,10 +168,15 @@ def _broker_binary() -> Path:
     return binary
 
 
+def database_url(folder: Path) -> str:
+    """The database of the stack over ``folder``."""
+    return f"sqlite:///{folder.resolve() / 'kvae.db'}"
+
+
 def _environment(folder: Path, run: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "KVAE_DATABASE_URL": f"sqlite:///{folder.resolve() / 'kvae.db'}",
+        "KVAE_DATABASE_URL": database_url(folder),
         "KVAE_STORAGE_URL": str(folder.resolve() / "blobs"),
         "KVAE_BROKER_URL": f"redis+socket://{run / 'broker'}",
     }
@@ -184,11 +205,11 @@ def _run_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _listen(port: int) -> Iterator[socket.socket]:
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((host, port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise StartError(f"port {port} can't be used: {reason}") from error

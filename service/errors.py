@@ -1,5 +1,6 @@
 """Errors that a caller can act on; each becomes one problem+json (RFC 9457)."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from api_schemas.common import ProblemError
@@ -11,15 +12,30 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, code: str, detail: str, errors: list[ProblemError] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: list[ProblemError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.errors = errors or []
+        self.headers = headers or {}
 
 
 class BadRequest(ServiceError):
     status, title = 400, "Malformed request"
+
+
+class Unauthorized(ServiceError):
+    status, title = 401, "Unauthorized"
+
+
+class Forbidden(ServiceError):
+    status, title = 403, "Forbidden"
 
 
 class NotFound(ServiceError):
@@ -32,6 +48,10 @@ class NotFound(ServiceError):
 
 class NotAcceptable(ServiceError):
     status, title = 406, "Not acceptable"
+
+
+class RequestTimeout(ServiceError):
+    status, title = 408, "Request timeout"
 
 
 class Conflict(ServiceError):
@@ -65,3 +85,7 @@ class StorageUnavailable(ServiceError):
 
 class StorageDamaged(StorageUnavailable):
     """What is stored is not what was written."""
+
+
+class TooMany(ServiceError):
+    status, title = 429, "Too many requests"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobRequest, Progress
 from api_schemas.training import TrainingConfig
-from service import checkpoints, events, webhooks
+from service import checkpoints, events, quotas, webhooks
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
 from service.tables import DatasetRow, JobRow, UtcDateTime, utc_now
@@ -34,6 +34,7 @@ class Claim:
 
     job_id: str
     attempt: int
+    owner: str
     name: str
     config: TrainingConfig
     points_sha256: str
@@ -42,7 +43,7 @@ class Claim:
 
 
 def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow:
-    """A queued job. Raises InvalidInput for what does not fit the data set."""
+    """A queued job. Raises InvalidInput for what does not fit the data set, TooMany by quota."""
     config = request.training_config()
     try:
         check_config(config, (dataset.rows, *dataset.shape))
@@ -59,6 +60,7 @@ def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow
     )
     session.add(job)
     session.flush()
+    quotas.check_jobs(session)
     events.add(session, job.id, "status", "queued", status="queued")
     return job
 
@@ -84,7 +86,7 @@ def request_cancel(session: Session, job_id: str) -> JobRow:
 def resume(session: Session, job_id: str) -> JobRow:
     """Queue a cancelled or failed job again, to go on from its last checkpoint.
 
-    Raises NotFound, Conflict.
+    Raises NotFound, Conflict, or TooMany by quota.
     """
     job = get(session, job_id)
     moved = _move(
@@ -99,6 +101,7 @@ def resume(session: Session, job_id: str) -> JobRow:
     if moved is None:
         refused = f"job {job_id!r} is {job.status}; one that is cancelled or failed can be resumed"
         raise Conflict("job_not_resumable", refused)
+    quotas.check_jobs(session)
     return moved
 
 
@@ -118,6 +121,7 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
+        owner=job.owner,
         name=job.name,
         config=TrainingConfig(**job.config),
         points_sha256=job.dataset.points_sha256,

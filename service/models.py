@@ -13,6 +13,7 @@ from api_schemas.training import TrainingConfig
 from service import aliases, assignments, events, jobs
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
+from service.ownership import caller_of
 from service.summaries import Summary
 from service.tables import AliasRow, ComponentRow, JobRow, ModelRow, WeightChunkRow
 from trainer import Mixture
@@ -22,7 +23,8 @@ METRICS = ("changed", "losses", "estimator_loss")  # of the last iteration, kept
 WEIGHT_CHUNK_BYTES = 1 << 20
 
 _ref = bindparam("ref", type_=String)
-_named = select(AliasRow.model_id).where(AliasRow.name == _ref).scalar_subquery()
+_own = AliasRow.owner == bindparam("owner", type_=String)
+_named = select(AliasRow.model_id).where(_own, AliasRow.name == _ref).scalar_subquery()
 CURRENT_ID = select(ModelRow.id).where(ModelRow.id == func.coalesce(_named, _ref))
 
 
@@ -73,12 +75,12 @@ def add(
 
 
 def get(session: Session, ref: str, keep: bool = False) -> ModelRow:
-    """The model of an id or alias. Raises NotFound.
+    """The model of an id or of one of the caller's aliases. Raises NotFound.
 
     With ``keep`` nobody else deletes it before the transaction ends.
     """
     lock = {"read": True, "key_share": True} if keep else None
-    alias = session.get(AliasRow, ref)
+    alias = session.get(AliasRow, (caller_of(session).owner, ref))
     model = session.get(ModelRow, alias.model_id if alias else ref, with_for_update=lock)
     if model is None and ref == DEFAULT_ALIAS:
         detail = "there is no default model: no job has succeeded, or the alias was dropped"
@@ -90,7 +92,7 @@ def get(session: Session, ref: str, keep: bool = False) -> ModelRow:
 
 def current_id(session: Session, ref: str) -> str:
     """The id behind an id or alias, by one short query. Raises NotFound."""
-    found: str | None = session.scalar(CURRENT_ID, {"ref": ref})
+    found: str | None = session.scalar(CURRENT_ID, {"owner": caller_of(session).owner, "ref": ref})
     return found or get(session, ref).id
 
 
@@ -103,8 +105,8 @@ def remove(session: Session, ref: str) -> None:
     model = session.get(ModelRow, model_id, with_for_update=True)
     if model is None:  # deleted by another in this moment
         raise NotFound.of("model", ref)
-    names = session.scalars(select(AliasRow.name).where(AliasRow.model_id == model_id)).all()
-    if names:
+    named = select(AliasRow.name).where(AliasRow.model_id == model_id)
+    if names := session.scalars(named.execution_options(everyone=True)).all():
         listed = ", ".join(repr(name) for name in sorted(names))
         detail = f"model {model_id!r} is what {listed} stands for; move or delete the alias first"
         raise Conflict("model_in_use", detail)

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from api_schemas.common import Problem
@@ -12,8 +13,11 @@ from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
 from api_schemas.oip import InferRequest
 from service import media
+from service.examples import examples
 
+MEDIA_TYPE_HEADERS = ("accept", "content-type")
 SCHEMAS = (AssignRequest, InferRequest, JobCreate, Problem)  # which FastAPI does not find by itself
+PAGE_KEYS = ("id", "row", "component", "iteration")  # what items are found by
 REF = "#/components/schemas/{model}"
 TEXT = {"type": "string"}
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
@@ -46,6 +50,11 @@ def ref(name: str) -> dict[str, str]:
     return {"$ref": REF.format(model=name)}
 
 
+def operation_id(route: APIRoute) -> str:
+    """What generated clients call the operation: the route function's name."""
+    return route.name
+
+
 def json_text(name: str) -> dict[str, Any]:
     """A string that holds JSON of a schema, as a form's field does."""
     schema = ref(name)
@@ -71,6 +80,30 @@ def install(app: FastAPI) -> None:
                 [(model, "validation") for model in SCHEMAS], ref_template=REF
             )
             document["components"]["schemas"].update(bodies["$defs"])
+            _add_examples(document["components"]["schemas"])
+            _drop_media_types(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _add_examples(schemas: dict[str, dict[str, Any]]) -> None:
+    shown = examples()
+    for name, schema in schemas.items():
+        item = name.removeprefix("Page_").removesuffix("_")
+        if name in shown:
+            schema["examples"] = [shown[name]]
+        elif item in shown:
+            last = next(str(shown[item][key]) for key in PAGE_KEYS if key in shown[item])
+            page = {"object": "list", "data": [shown[item]], "first_id": last, "last_id": last}
+            schema["examples"] = [{**page, "has_more": False}]
+
+
+def _drop_media_types(paths: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """OpenAPI ignores header parameters of these names; some of its readers don't."""
+    for operation in (operation for methods in paths.values() for operation in methods.values()):
+        operation["parameters"] = [
+            parameter
+            for parameter in operation.get("parameters", [])
+            if parameter["in"] != "header" or parameter["name"].lower() not in MEDIA_TYPE_HEADERS
+        ]

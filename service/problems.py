@@ -36,6 +36,7 @@ def install(app: FastAPI) -> None:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's description of the problems that a route can answer with."""
+    statuses = (*statuses, 408) if 413 in statuses else statuses  # a body can be slow as well
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {
@@ -56,7 +57,9 @@ def validated(model: type[Body], given: Any) -> Body:
 
 
 def _service_error(request: Request, error: ServiceError) -> Response:
-    return _answer(request, error.status, error.title, error.code, error.detail, error.errors)
+    answer = _answer(request, error.status, error.title, error.code, error.detail, error.errors)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _invalid_points(request: Request, error: Exception) -> Response:
@@ -82,6 +85,10 @@ def _http_error(request: Request, error: HTTPException) -> Response:
         detail = f"{request.method} {request.url.path}: {phrase.lower()}"
     answer = _answer(request, error.status_code, phrase, code, detail)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405 and "route" in request.scope:
+        # the router tells the methods of one route, and several may have this path
+        methods = request.app.openapi()["paths"].get(request.scope["route"].path, {})
+        answer.headers["Allow"] = ", ".join(sorted(methods)).upper() or answer.headers["Allow"]
     return answer
 
 

@@ -8,8 +8,8 @@ from kombu.exceptions import OperationalError
 from service.settings import Settings
 
 TRAIN_TASK = "kvae.train"
+PULSE_TASK = "kvae.pulse"
 QUEUE = "kvae"
-ANSWER_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ class JobQueue:
         with self.celery.connection_for_read() as connection, connection.channel() as channel:
             return not channel.queue_declare(QUEUE, durable=True).message_count
 
-    def has_worker(self) -> bool:
-        """True when a worker answers, also one that is busy. Raises as `is_empty`."""
-        replies = self.celery.control.broadcast("ping", reply=True, timeout=ANSWER_SECONDS, limit=1)
-        return bool(replies)
+    def send_pulse(self) -> None:
+        """Send a message that only tells that it was consumed. Raises as `is_empty`."""
+        self.celery.send_task(PULSE_TASK)

@@ -1,45 +1,94 @@
 """All settings of API and worker, read from the environment (KVAE_...) or a .env file."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ENV_PREFIX = "KVAE_"
+
 
 class Settings(BaseSettings):
-    """Defaults suit one machine; see .env.example for a deployment."""
+    """Defaults suit one machine; docs/settings.md is made of this class."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KVAE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=ENV_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    database_url: str = "sqlite:///kvae.db"
-    broker_url: str = "redis://127.0.0.1:6379/0"
+    database_url: str = Field(
+        "sqlite:///kvae.db", description="SQLAlchemy URL of SQLite or PostgreSQL"
+    )
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis or Valkey, which carries messages to the workers and counts requests",
+    )
     storage_url: str = Field(
         "blobs",
-        description="data sets and checkpoints: a folder, file:///folder or "
-        "s3://bucket/prefix?endpoint=URL&region=NAME with AWS_... variables for credentials",
+        description="data sets and checkpoints, the same for API and workers: a folder, "
+        "file:///folder or s3://bucket/prefix?endpoint=URL&region=NAME with AWS_... variables for "
+        "credentials",
     )
     cache_path: Path = Field(Path("cache"), description="folder of local copies of what is in S3")
-    cache_bytes: int = Field(32 << 30, gt=0, description="size of that folder, about")
-    max_body_bytes: int = Field(1 << 30, gt=0, description="largest upload or batch")
-    max_points_bytes: int = Field(16 << 30, gt=0, description="largest data set, once unpacked")
-    max_json_bytes: int = Field(32 << 20, gt=0, description="largest JSON body")
-    model_cache_bytes: int = Field(
-        1 << 30, gt=0, description="weights kept loaded by an API process"
+    cache_bytes: int = Field(32 << 30, gt=0, description="size of that folder, about, in bytes")
+    max_body_bytes: int = Field(
+        1 << 30, gt=0, description="largest upload or batch of points, in bytes"
     )
-    inference_threads: int = Field(2, gt=0, description="assign and sample calls run at once")
-    lease_seconds: float = Field(15, gt=0, description="silence after which a worker is given up")
-    sweep_seconds: float = Field(2, gt=0, description="pause between looks for abandoned jobs")
-    max_losses: int = Field(3, gt=0, description="losses in a row after which a job fails")
+    max_points_bytes: int = Field(
+        16 << 30, gt=0, description="largest data set once unpacked, in bytes"
+    )
+    max_json_bytes: int = Field(32 << 20, gt=0, description="largest JSON body, in bytes")
+    body_seconds: float = Field(
+        30, gt=0, description="seconds that a body may take, beside one for each 16 KiB of it"
+    )
+    quota_bytes: int | None = Field(
+        100 << 30,
+        ge=0,
+        description="bytes that the data sets of a key's owner may take, if the key says nothing",
+    )
+    quota_jobs: int | None = Field(
+        100,
+        ge=0,
+        description="jobs that a key's owner may have queued or running, if the key says nothing",
+    )
+    rate_limit: int | None = Field(
+        None, gt=0, description="requests a second of a key, or address without keys; unset: any"
+    )
+    cors_origins: str = Field(
+        "", description="origins whose pages may call the API, comma-separated; empty: none"
+    )
+    model_cache_bytes: int = Field(
+        1 << 30, gt=0, description="bytes of model weights that an API process keeps loaded"
+    )
+    inference_threads: int = Field(2, gt=0, description="assign and sample calls that run at once")
+    lease_seconds: float = Field(
+        15, gt=0, description="seconds of silence after which a worker is given up"
+    )
+    sweep_seconds: float = Field(2, gt=0, description="seconds between looks for abandoned jobs")
+    pulse_seconds: float = Field(
+        10, gt=0, description="seconds between test messages to the workers, for /readyz"
+    )
+    max_losses: int = Field(
+        3,
+        gt=0,
+        description="workers lost in a row, with no iteration done between, after which a job "
+        "fails",
+    )
+    device: str | None = Field(
+        None, description="torch device of the worker, as cpu or cuda:1; unset: CUDA if there is"
+    )
     webhook_allow_private: bool = Field(
         False, description="let webhooks go to private addresses, and over plain HTTP"
     )
-    device: str | None = Field(None, description="torch device of the worker; CUDA if there is one")
     threads: int | None = Field(
-        None, gt=0, description="CPU threads of the worker; by size of work"
+        None, gt=0, description="CPU threads of the worker; unset: by the size of the networks"
     )
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="least level that is logged: DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="text for people, or json: one object a line"
+    )
 
     @field_validator("storage_url")
     @classmethod
@@ -47,3 +96,20 @@ class Settings(BaseSettings):
         if "://" in url and not url.startswith(("s3://", "file:///")):
             raise ValueError("storage is a folder, file:///folder or s3://bucket/prefix")
         return url
+
+
+def settings_table() -> str:
+    """Every setting with its default and meaning, as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Of API and workers, read from the environment or from a `.env` file in the folder where "
+        "they start.",
+        "",
+        "| name | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "") else f"`{field.default}`"
+        lines.append(f"| `{ENV_PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,9 +1,13 @@
-"""Finds jobs whose worker fell silent or whose message was lost, and sends them again."""
+"""Finds jobs whose worker fell silent or whose message was lost, and sends them again.
+
+It also sends the test messages by which /readyz knows that a worker consumes.
+"""
 
 import logging
 import threading
+from collections.abc import Callable
 
-from service import idempotency, jobs
+from service import idempotency, jobs, pulse
 from service.database import Database
 from service.queue import JobQueue
 from service.settings import Settings
@@ -13,24 +17,34 @@ UNSENT_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def sweep(database: Database, queue: JobQueue, max_losses: int) -> None:
+def sweep(database: Database, queue: JobQueue, settings: Settings) -> None:
     """One look at the jobs; safe to run anywhere at any time, also twice at once."""
     with database.write() as session:
-        again = jobs.give_up_expired(session, max_losses)
+        again = jobs.give_up_expired(session, settings.max_losses)
         idempotency.forget_expired(session)
     if queue.is_empty():
         with database.write() as session:
             again += jobs.unsent(session, UNSENT_SECONDS)
+            pulse_is_due = pulse.is_due(session, settings.pulse_seconds)
+        if pulse_is_due:
+            queue.send_pulse()
     for job_id in again:
         queue.send(job_id)
 
 
 def sweep_until(
-    stop: threading.Event, settings: Settings, database: Database, queue: JobQueue
+    stop: threading.Event,
+    settings: Settings,
+    database: Database,
+    queue: JobQueue,
+    on_sweep: Callable[[], None],
 ) -> None:
     """Sweep every ``sweep_seconds``; a failure is logged and tried again."""
-    while not stop.wait(settings.sweep_seconds):
+    while True:
         try:
-            sweep(database, queue, settings.max_losses)
+            sweep(database, queue, settings)
+            on_sweep()
         except Exception as error:  # it must outlive whatever goes wrong
             log.warning("sweep failed, will try again: %r", error)
+        if stop.wait(settings.sweep_seconds):
+            return

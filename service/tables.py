@@ -1,7 +1,7 @@
 """The database. It is the truth: what is not here has not happened."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
@@ -38,6 +38,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+Role = Literal["read", "write", "admin"]
+
 Id = String(40)
 Sha256 = String(64)
 RowNumber = BigInteger().with_variant(Integer, "sqlite")
@@ -54,7 +56,13 @@ class Base(DeclarativeBase):
     )
 
 
-class DatasetRow(Base):
+class Owned:
+    """Rows that belong to somebody; sessions show and write them by service.ownership."""
+
+    owner: Mapped[str] = mapped_column(Id)
+
+
+class DatasetRow(Owned, Base):
     """An upload, checked; its points lie in storage as NPY under their own hash.
 
     ``identity`` is the hash of the upload's bytes and options. A deleted data set has none, and no
@@ -62,13 +70,14 @@ class DatasetRow(Base):
     """
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("identity"),)
+    __table_args__ = (UniqueConstraint("owner", "identity"), Index(None, "owner", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     name: Mapped[str] = mapped_column(String(200))
     format: Mapped[str] = mapped_column(String(20))
     bytes: Mapped[int] = mapped_column(BigInteger)
+    stored_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(Sha256)
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     identity: Mapped[str | None] = mapped_column(Sha256)
@@ -81,7 +90,7 @@ class DatasetRow(Base):
     warnings: Mapped[list[str]] = mapped_column(JSON)
 
 
-class JobRow(Base):
+class JobRow(Owned, Base):
     """A training run. ``status`` is changed by service.jobs alone.
 
     ``attempt`` counts claims and is the fencing token: what a worker writes is refused once
@@ -89,7 +98,7 @@ class JobRow(Base):
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "status", "lease_expires_at"),)
+    __table_args__ = (Index(None, "status", "lease_expires_at"), Index(None, "owner", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -189,14 +198,18 @@ class IdempotencyRow(Base):
     location: Mapped[str | None] = mapped_column(String(200))
 
 
-class ModelRow(Base):
+class ModelRow(Owned, Base):
     """The immutable result of a succeeded job, or of an import, which has no job.
 
     It tells all that there is to tell of where it came from: job and data set may go.
     """
 
     __tablename__ = "models"
-    __table_args__ = (UniqueConstraint("job_id"), UniqueConstraint("archive_sha256"))
+    __table_args__ = (
+        UniqueConstraint("job_id"),
+        UniqueConstraint("owner", "archive_sha256"),
+        Index(None, "owner", "id"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -270,13 +283,43 @@ class AssignedChunkRow(Base):
     first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
-class AliasRow(Base):
-    """A movable name for a model; one that is not ``pinned`` moves to each new model."""
+class AliasRow(Owned, Base):
+    """A movable name for a model; one that is not ``pinned`` moves to each new model.
+
+    Every owner has names of their own.
+    """
 
     __tablename__ = "aliases"
 
+    owner: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id"), index=True)
     pinned: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class KeyRow(Base):
+    """A bearer key, known by the hash of its secret. Revoked ones stay."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    name: Mapped[str] = mapped_column(String(200))
+    owner: Mapped[str] = mapped_column(Id, index=True)
+    role: Mapped[Role] = mapped_column(String(10))
+    secret_sha256: Mapped[str] = mapped_column(Sha256)
+    max_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_jobs: Mapped[int | None] = mapped_column()
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PulseRow(Base):
+    """When each worker last consumed the sweeper's test message."""
+
+    __tablename__ = "worker_pulses"
+
+    worker: Mapped[str] = mapped_column(String(200), primary_key=True)
+    beat_at: Mapped[datetime] = mapped_column(UtcDateTime)

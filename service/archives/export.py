@@ -25,13 +25,12 @@ TRACING_SECONDS = 600
 class Exporter:
     """Writes archives; graphs are traced one at a time, in a process of their own."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self) -> None:
         self._tracing = threading.Lock()
 
-    def write(self, ref: str, folder: Path) -> Path:
+    def write(self, database: Database, ref: str, folder: Path) -> Path:
         """Write a model's archive into an empty folder; returns its path. Raises NotFound."""
-        with self._database.read() as session:
+        with database.read() as session:
             model = models.get(session, ref)
             _write_weights(session, model, folder / WEIGHTS)
             features = select(ComponentRow.features).where(ComponentRow.model_id == model.id)

@@ -18,6 +18,7 @@ from service.archives.weights import check_weights
 from service.encoding import Encoding
 from service.errors import InvalidInput, TooLarge
 from service.ids import new_id
+from service.ownership import caller_of
 from service.tables import ModelRow
 from trainer.errors import DamagedState
 from trainer.points import check_shape
@@ -61,8 +62,9 @@ def read(path: Path, max_bytes: int) -> Archive:
 
 
 def store(session: Session, archive: Archive) -> tuple[ModelRow, bool]:
-    """The model of an archive, and whether it is new: the same archive is one model."""
-    same = select(ModelRow).where(ModelRow.archive_sha256 == archive.sha256)
+    """The model of an archive, and whether it is new: an owner's same archive is one model."""
+    own = ModelRow.owner == caller_of(session).owner  # as admins are shown everyone's
+    same = select(ModelRow).where(own, ModelRow.archive_sha256 == archive.sha256)
     if known := session.scalars(same).first():
         return known, False
     manifest = archive.manifest

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from service.dependencies import PartsDep
+from service import pulse
+from service.dependencies import OpenPartsDep, Parts
+from service.problems import responses
 from service.tables import JobRow
 
 router = APIRouter(tags=["health"])
@@ -30,19 +32,22 @@ class Readiness(BaseModel):
     checks: dict[str, State]
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=responses(422))
 def healthz() -> Health:
     """Alive."""
     return Health()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready"}})
-def readyz(parts: PartsDep, response: Response) -> Readiness:
-    """Database, storage and broker are reachable and a worker answers."""
+@router.get(
+    "/readyz",
+    responses={503: {"model": Readiness, "description": "Not ready"}, **responses(422)},
+)
+def readyz(parts: OpenPartsDep, response: Response) -> Readiness:
+    """Database, storage and broker are reachable and a worker consumes what is sent to it."""
     checks: dict[str, Callable[[], bool]] = {
         "database": lambda: _reads(parts),
         "storage": lambda: _writes(parts),
-        "worker": parts.queue.has_worker,
+        "worker": lambda: _works(parts),
         "broker": lambda: parts.queue.is_empty() in (True, False),
     }
     found = {name: _state(name, check) for name, check in checks.items()}
@@ -59,12 +64,17 @@ def _state(name: str, check: Callable[[], bool]) -> State:
         return "failed"
 
 
-def _reads(parts: PartsDep) -> bool:
+def _reads(parts: Parts) -> bool:
     with parts.database.read() as session:
         session.scalars(select(JobRow.id).limit(1)).first()
     return True
 
 
-def _writes(parts: PartsDep) -> bool:
+def _works(parts: Parts) -> bool:
+    with parts.database.read() as session:
+        return pulse.is_alive(session, parts.settings.pulse_seconds)
+
+
+def _writes(parts: Parts) -> bool:
     parts.storage.check()
     return True

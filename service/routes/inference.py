@@ -1,7 +1,7 @@
 """/assign and /sample"""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import IO, Annotated, Any
 from urllib.parse import quote
@@ -82,7 +82,7 @@ async def assign(
             return open_batch(body, content_type, spec, cap)
 
         if isinstance(body, bytes) and len(body) <= SMALL_BODY and not include:
-            found = await parts.inference.assign(parts.database, ref, open_points)
+            found = await parts.inference.assign(parts.database.caller, ref, open_points)
             pieces = [{"components": found.components}]
             return _assigned(parts, media_type, found.model_id, found.ignored, pieces)
         return await run_in_threadpool(_assign, parts, ref, open_points, include, media_type)
@@ -164,6 +164,7 @@ def _assigned(
     ignored: list[str],
     pieces: Iterable[assigning.Assigned],
 ) -> Response:
+    pieces = _counted(parts, pieces)
     headers = {"Kvae-Model": model_id}
     if ignored:
         headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, ignored[:NAMED]))
@@ -177,6 +178,12 @@ def _assigned(
             answers.write_table(file, media_type, map(assigning.as_table, pieces))
 
     return answers.answer(parts.storage, media_type, headers, write)
+
+
+def _counted(parts: Parts, pieces: Iterable[assigning.Assigned]) -> Iterator[assigning.Assigned]:
+    for piece in pieces:
+        parts.metrics.assigned_rows.inc(len(piece["components"]))
+        yield piece
 
 
 def _assignment(model: str, pieces: Iterable[assigning.Assigned]) -> Assignment:

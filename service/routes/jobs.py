@@ -34,7 +34,12 @@ FORM_FIELDS = {
     "webhook": openapi.json_text("Webhook"),
     **uploads.OPTION_FIELDS,
 }
-FORM = {"type": "object", "required": ["file", "components"], "properties": FORM_FIELDS}
+FORM = {
+    "type": "object",
+    "required": ["file", "components"],
+    "properties": FORM_FIELDS,
+    "additionalProperties": False,
+}
 
 
 async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes | uploads.Form]:

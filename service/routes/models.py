@@ -108,7 +108,7 @@ def export_model(parts: PartsDep, ref: str) -> FileResponse:
     """
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="kvae-export-"))
-        path = parts.exporter.write(ref, Path(folder))
+        path = parts.exporter.write(parts.database, ref, Path(folder))
         forget = BackgroundTask(stack.pop_all().close)
     return FileResponse(path, media_type=media.ZIP, filename=path.name, background=forget)
 

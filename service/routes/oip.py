@@ -136,7 +136,9 @@ async def _infer(
     if len(set(names)) < len(names):
         raise BadRequest("invalid_input", "an output is asked for twice")
     if names == ["component"] and points.size <= FEW_VALUES:
-        found = await parts.inference.assign(parts.database, name, lambda spec: spec.batch(points))
+        found = await parts.inference.assign(
+            parts.database.caller, name, lambda spec: spec.batch(points)
+        )
         _check_version(name, version, found.model_id)
         return _answer(request, name, found.model_id, {"component": found.components})
     return await run_in_threadpool(_compute, parts, name, version, request, points, names)

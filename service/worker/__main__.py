@@ -1,20 +1,22 @@
 """`python -m service.worker`: one Celery worker, one training child at a time."""
 
-import logging
 import os
+import socket
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import setup_logging, worker_process_init
 
+from service import logs, pulse, tracing
+from service.database import Database
 from service.processes import die_with_parent
-from service.queue import TRAIN_TASK, create_celery
+from service.queue import PULSE_TASK, TRAIN_TASK, create_celery
 from service.settings import Settings
 from service.worker.training import JobRunner
 
 
 def create_worker(settings: Settings) -> Celery:
-    """The Celery application with its one task.
+    """The Celery application with its tasks.
 
     Each job gets a fresh child process, forked before any torch operation: threads and CUDA
     contexts don't survive a fork.
@@ -24,20 +26,30 @@ def create_worker(settings: Settings) -> Celery:
     def train(job_id: str) -> None:
         JobRunner(settings).run(job_id)
 
+    def note_pulse() -> None:
+        with Database(settings.database_url).write() as session:
+            pulse.note(session, socket.gethostname())
+
     celery.task(name=TRAIN_TASK)(train)
+    celery.task(name=PULSE_TASK, acks_late=False)(note_pulse)
     return celery
 
 
 def main() -> None:
     """Consume until SIGTERM."""
     settings = Settings()
-    logging.basicConfig(level=settings.log_level)
+    logs.configure(settings)
     parent = os.getpid()
 
     def tie_to_parent(**_: Any) -> None:
         die_with_parent(parent)
 
+    def keep_our_logs(**_: Any) -> None:
+        """Celery leaves logging alone when somebody listens to this signal."""
+
     worker_process_init.connect(tie_to_parent, weak=False)
+    setup_logging.connect(keep_our_logs, weak=False)
+    tracing.install_worker()
     options = ["--pool=prefork", "--concurrency=1", "--without-gossip", "--without-mingle"]
     create_worker(settings).worker_main(["worker", "--loglevel", settings.log_level, *options])
 

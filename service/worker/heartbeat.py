@@ -3,6 +3,8 @@
 import logging
 import threading
 import time
+from contextvars import copy_context
+from functools import partial
 from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -56,7 +58,8 @@ class Heartbeat:
         self._pace = Pace()
         self._stop_with: Exception | None = None
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        beat = partial(copy_context().run, self._beat)  # with the ids that log lines carry
+        self._thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
 
     def step(self, fraction: float) -> None:
         """Note the share of the run that is done; raise if the run is to stop."""

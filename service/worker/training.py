@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from structlog.contextvars import bound_contextvars
 
 from service import checkpoints, jobs, models, previews
 from service.database import Database
 from service.errors import StorageDamaged, StorageUnavailable
+from service.ownership import Caller
 from service.settings import Settings
 from service.storage import Storage, open_storage
 from service.summaries import summarise
@@ -51,6 +53,13 @@ class JobRunner:
         if claim is None:
             log.info("job %s is not to be had", job_id)
             return
+        with bound_contextvars(job_id=job_id, attempt=claim.attempt):
+            log.info("job begins")
+            self._work(claim)
+            log.info("job ends")
+
+    def _work(self, claim: jobs.Claim) -> None:
+        job_id = claim.job_id
         try:
             self._train(claim)
         except jobs.LeaseLost:
@@ -81,7 +90,7 @@ class JobRunner:
                 on_iteration=recorder.record,
             )
             summary = summarise(fit.mixture, points, fit.partition)
-            with self.database.write() as session:
+            with self.database.used_by(Caller(claim.owner)).write() as session:
                 models.publish(session, claim, fit.mixture, summary)
         checkpoints.discard(self.database, self.storage, claim.job_id)
 

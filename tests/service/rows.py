@@ -14,6 +14,7 @@ def dataset(session: Session, rows: int = 100) -> DatasetRow:
         name="points",
         format="npy",
         bytes=1,
+        stored_bytes=1,
         sha256=new_id("")[1:] * 2,
         points_sha256="0" * 64,
         rows=rows,

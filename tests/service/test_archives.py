@@ -22,6 +22,7 @@ from service.archives import imports, load
 from service.archives.export import Exporter
 from service.database import Database, migrate
 from service.errors import NotFound, ServiceError
+from service.ownership import Caller
 from service.storage import Folder
 from tests.points import three_blobs
 from tests.service.fits import fit_blobs, publish
@@ -62,7 +63,7 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database(url)
     model_id = publish(database, fit)
     (folder / "archive").mkdir()
-    path = Exporter(database).write(model_id, folder / "archive")
+    path = Exporter().write(database, model_id, folder / "archive")
     database.close()
     return path
 
@@ -105,6 +106,8 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
             model, new = imports.store(session, archive)
             ids.add(model.id)
         assert new is is_new
+    with database.used_by(Caller("another")).write() as session:
+        assert imports.store(session, archive)[1]
     assert len(ids) == 1
     with database.read() as session:
         model = models.get(session, ids.pop())

@@ -11,6 +11,7 @@ from api_schemas.jobs import JobRequest
 from service import datasets, jobs
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
+from service.ownership import Caller
 from service.storage import Folder, Storage
 from service.tables import DatasetRow
 
@@ -105,6 +106,26 @@ def test_deleting(database: Database, storage: Storage, tmp_path: Path) -> None:
     assert again != first
     datasets.delete(database, storage, again)
     datasets.delete(database, storage, same_points)
+    assert files(storage) == []
+
+
+def test_owners_share_points_and_no_data_set(
+    database: Database, storage: Storage, tmp_path: Path
+) -> None:
+    alice, admin = database.used_by(Caller("alice", "write")), database.used_by(Caller("root"))
+    (hers, _), (his, is_new) = (store(of, storage, tmp_path) for of in (alice, admin))
+    assert is_new
+    assert store(admin, storage, tmp_path) == (his, False)
+    with admin.write() as session:
+        request = JobRequest(components=1)
+        job = jobs.create(session, datasets.hold(session, hers), request).id
+    with pytest.raises(Conflict, match=f"needed by '{job}'"):
+        datasets.delete(alice, storage, hers)
+    with admin.write() as session:
+        jobs.request_cancel(session, job)
+    datasets.delete(alice, storage, hers)
+    assert len(files(storage)) == 1
+    datasets.delete(admin, storage, his)
     assert files(storage) == []
 
 

@@ -141,6 +141,8 @@ def test_constant_columns_are_warned_of(tmp_path: Path) -> None:
         (b"a\n1\n\n3\n", "line 3, column 'a': the value is missing"),
         (b",".join(b"%d" % i for i in range(70_000)), "at most 65,536"),
         (b"1," * 5_000_000, "first line is longer"),
+        (b'\r,\x0e"\r93,\n\x194\n,', "no columns"),
+        (b"\n\x03\xed\r7", "no columns"),
         (npy(np.array([[{}]])), "it holds pickled Python objects, which are never loaded"),
         (npy(np.zeros((4, 3)))[:-1], "it is shorter than its header says"),
         (npy(np.zeros((4, 3)))[:20], "not a usable NPY array"),

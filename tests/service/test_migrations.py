@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Column
 from service import datasets, models
-from service.database import migration_config
+from service.database import Database, migration_config
+from service.ownership import Caller
 from service.tables import Base, DatasetRow, ModelRow
+from tests.service import rows
 
 BEFORE_COLUMNS = (
     "INSERT INTO datasets VALUES ('ds_1', '2026-01-01 00:00:00+00:00', 'd', 'csv', 9, 'a', 'b', 9, "
@@ -52,6 +54,7 @@ def test_columns_gain_types(empty_database_url: str) -> None:
             session.scalars(select(DatasetRow)).one(),
             session.scalars(select(ModelRow)).one(),
         )
+        assert (dataset.owner, dataset.stored_bytes) == ("", dataset.bytes)
         assert dataset.identity == hashlib.sha256(b"a {}").hexdigest()
         assert datasets.view(dataset).columns == [
             Column(name="x", type="number", min=0, max=1, mean=0.5)
@@ -61,3 +64,14 @@ def test_columns_gain_types(empty_database_url: str) -> None:
     with engine.begin() as connection:
         assert "type" not in str(connection.exec_driver_sql("SELECT columns FROM models").scalar())
     engine.dispose()
+
+
+def test_what_several_owners_have_is_the_firsts_before(database: Database) -> None:
+    for owner in ("alice", "bob"):
+        with database.used_by(Caller(owner)).write() as session:
+            rows.dataset(session).identity = "e" * 64
+    config = migration_config(database.engine.url.render_as_string(hide_password=False))
+    command.downgrade(config, "0005")
+    with database.engine.begin() as connection:
+        left = connection.exec_driver_sql("SELECT COUNT(*), COUNT(identity) FROM datasets").one()
+    assert left == (2, 1)
