@@ -39,7 +39,11 @@ from service.sweeper import sweep_until
 
 DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
 training points (Locatello et al., 2018). Upload points, train, assign new ones, sample."""
-ANSWER_HEADERS = ("Location", "Kvae-Seed", "X-Request-ID", "Retry-After", "RateLimit")
+ANSWER_HEADERS = (
+    *("Kvae-Ignored-Columns", "Kvae-Iteration", "Kvae-Model", "Kvae-Seed"),
+    *("Content-Disposition", "ETag", "Idempotency-Replayed", "Location"),
+    *("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
