@@ -17,7 +17,7 @@ RUN python -m compileall -q .
 ENV PATH=/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
-    KVAE_STORAGE_PATH=/var/lib/kvae
+    KVAE_STORAGE_URL=/var/lib/kvae
 USER 10001
 EXPOSE 8000
 # open event streams are cut at the end; their clients come back

@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test check paper bench-clustering bench-training format constraints clean
+.PHONY: help env demo serve test check paper bench-clustering bench-training bench-serving format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
@@ -50,6 +50,10 @@ bench-clustering: $(INSTALLED) ## the default preset against other clusterings, 
 bench-training: $(INSTALLED) ## speed and memory of training, each against its reference
 	@mkdir -p benchmark-output
 	$(BIN)/python -m benchmarks.training --large --json benchmark-output/training.json
+
+bench-serving: $(INSTALLED) ## speed of the service, each figure against its reference
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.serving --json benchmark-output/serving.json
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
 
 from service import media
-from service.storage import Storage
+from service.storage import Storage, disk_errors
 
 HELD_BYTES = 16 << 20  # of an answer, before it goes to the disk
 SENT_BYTES = 1 << 20
@@ -32,11 +32,15 @@ TABLE_WRITERS: Mapping[str, Callable[[IO[bytes], pa.Schema], Any]] = {
 def answer(
     storage: Storage, media_type: str, headers: dict[str, str], write: Callable[[IO[bytes]], None]
 ) -> StreamingResponse:
-    """What ``write`` puts into a file. Whatever it raises leaves nothing behind."""
+    """What ``write`` puts into a file. Whatever it raises leaves nothing behind.
+
+    Raises StorageUnavailable.
+    """
     with ExitStack() as stack:
-        folder = str(storage.folder / "tmp")
+        folder = str(storage.scratch_folder)
         file = stack.enter_context(SpooledTemporaryFile(HELD_BYTES, dir=folder))
-        write(file)
+        with disk_errors():
+            write(file)
         length = str(file.seek(0, 2))
         stack.pop_all()
     headers = {**headers, "Content-Length": length}

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from service import logs, media, openapi, problems, tracing
+from service import logs, media, oip, openapi, problems, tracing
 from service.access import Gate, Keyring, admitted
 from service.archives.export import Exporter
 from service.database import Database
@@ -32,8 +32,9 @@ from service.routes import (
     models,
     webhooks,
 )
+from service.routes import oip as open_inference
 from service.settings import Settings
-from service.storage import Storage
+from service.storage import open_storage
 from service.sweeper import sweep_until
 
 DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
@@ -80,13 +81,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         webhooks=webhooks.router,
     )
     known_query = Depends(refuse_unknown_query)
+    guards = [Depends(admitted), known_query]
+    refusals = problems.responses(401, 403, 429)
+    app.include_router(inference.router, dependencies=guards, responses=refusals)
+    app.include_router(open_inference.router, dependencies=guards)  # errors of its own shape
+    for module in (datasets, jobs, job_history, models, aliases, metrics):
+        app.include_router(module.router, dependencies=guards, responses=refusals)
     app.include_router(health.router, dependencies=[known_query])
-    for module in (datasets, jobs, job_history, models, aliases, inference, metrics):
-        app.include_router(
-            module.router,
-            dependencies=[Depends(admitted), known_query],
-            responses=problems.responses(401, 403, 429),
-        )
     problems.install(app)
     openapi.install(app)
     add_middleware(app, settings, counters)
@@ -111,6 +112,8 @@ def add_middleware(app: FastAPI, settings: Settings, counters: Metrics) -> None:
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
     """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
     caps = [settings.max_body_bytes]
+    if oip.is_spoken_at(path):
+        caps.append(oip.MAX_BYTES)
     if media_type == media.JSON:
         caps.append(settings.max_json_bytes)
     return min(caps)
@@ -118,7 +121,7 @@ def body_cap(settings: Settings, path: str, media_type: str) -> int:
 
 def open_parts(settings: Settings, database: Database, counters: Metrics) -> Parts:
     """Connect what routes use. Raises OSError when the storage can't be written."""
-    storage = Storage(settings.storage_path)
+    storage = open_storage(settings)
     storage.prepare()
     parts = Parts(
         settings=settings,

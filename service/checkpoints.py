@@ -1,6 +1,7 @@
 """What each iteration of a job left in storage. The newest two are kept: should the last one be
 unreadable, the one before is gone on from."""
 
+import logging
 from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
@@ -9,11 +10,14 @@ from sqlalchemy.orm import Session
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint
 from service.database import Database
+from service.errors import StorageUnavailable
 from service.paging import page_of
 from service.storage import Storage
 from service.tables import CheckpointRow
 
 KEPT = 2
+
+log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
@@ -38,14 +42,19 @@ def kept(session: Session, job_id: str) -> list[Kept]:
 
 
 def discard(database: Database, storage: Storage, job_id: str, but_newest: int = 0) -> None:
-    """Delete a job's checkpoints; what a crash leaves of it is done the next time."""
+    """Delete a job's checkpoints; what a crash or a storage that is away leaves of it is done the
+    next time."""
     with database.read() as session:
         old = kept(session, job_id)[but_newest:]
     if not old:
         return
-    for checkpoint in old:
-        storage.delete(checkpoint.sha256)
-    gone = [checkpoint.iteration for checkpoint in old]
+    gone: list[int] = []
+    try:
+        for checkpoint in old:
+            storage.delete(checkpoint.sha256)
+            gone.append(checkpoint.iteration)
+    except StorageUnavailable as error:  # they only take room
+        log.warning("job %s: old checkpoints stay behind: %s", job_id, error)
     with database.write() as session:
         found = CheckpointRow.job_id == job_id, CheckpointRow.iteration.in_(gone)
         session.execute(update(CheckpointRow).where(*found).values(kept=False))

@@ -47,6 +47,8 @@ async def parts_of(request: Request, caller: CallerDep) -> Parts:
 
 async def refuse_unknown_query(request: Request) -> None:
     """Raise InvalidInput for a query parameter that the route does not have: it would be a typo."""
+    if not request.scope["query_string"]:
+        return
     known = _query_names(request.scope["route"].dependant)
     for name in request.query_params:
         if name not in known:

@@ -146,9 +146,7 @@ def _children(
     python = [sys.executable, "-m"]
     broker = [str(_broker_binary()), "--port", "0", "--unixsocket", str(run / "broker")]
     broker += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
-    api = [*python, "uvicorn", "service.app:create_app", "--factory"]
-    api += ["--fd", str(listener.fileno()), "--no-access-log"]
-    api += ["--timeout-graceful-shutdown", "2"]  # cuts event streams; clients come back to them
+    api = [*python, "service.serve", str(listener.fileno())]
     worker = [*python, "service.worker"]
 
     def child(name: str, command: list[str], stop: signal.Signals, *fds: int) -> Child:
@@ -179,7 +177,7 @@ def _environment(folder: Path, run: Path) -> dict[str, str]:
     return {
         **os.environ,
         "KVAE_DATABASE_URL": database_url(folder),
-        "KVAE_STORAGE_PATH": str(folder.resolve() / "blobs"),
+        "KVAE_STORAGE_URL": str(folder.resolve() / "blobs"),
         "KVAE_BROKER_URL": f"redis+socket://{run / 'broker'}",
     }
 

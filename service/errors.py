@@ -78,3 +78,14 @@ class InvalidInput(ServiceError):
 
 class TooMany(ServiceError):
     status, title = 429, "Too many requests"
+
+
+class StorageUnavailable(ServiceError):
+    status, title = 503, "Unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("storage_unavailable", detail)
+
+
+class StorageDamaged(StorageUnavailable):
+    """What is stored is not what was written."""

@@ -1,68 +1,86 @@
-"""Models held ready in the API process, and the few threads that compute with them."""
+"""Computing with models in the API process, on few threads at a time."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from service import models
+from service.batches import Batch, PointSpec
+from service.batching import Batcher
 from service.database import Database
-from service.tables import ModelRow
-from trainer import Mixture
+from service.model_cache import Loaded, ModelCache
 
 Result = TypeVar("Result")
+Open: TypeAlias = Callable[[PointSpec], Batch]  # some points, of the kind that a model takes
 
 
-class ModelCache:
-    """The most recently used mixtures, up to a number of bytes; each is loaded once."""
+class Found(NamedTuple):
+    """The components of some points, (N,), by this model; columns that it had no use for."""
 
-    def __init__(self, database: Database, max_bytes: int) -> None:
-        self._database = database
-        self._max_bytes = max_bytes
-        self._lock = threading.RLock()
-        self.hits = self.misses = 0
-        self._loaded: OrderedDict[str, tuple[Mixture, int]] = OrderedDict()
+    model_id: str
+    components: NDArray[np.int64]
+    ignored: list[str]
 
-    def get(self, model: ModelRow) -> Mixture:
-        """The mixture of a model, from memory or from the database."""
-        with self._lock:
-            if model.id in self._loaded:
-                self.hits += 1
-            else:
-                self.misses += 1
-                with self._database.read() as session:
-                    mixture = Mixture.from_bytes(models.weights(session, model.id))
-                self._loaded[model.id] = (mixture, model.weights_bytes)
-                self._evict()
-            self._loaded.move_to_end(model.id)
-            return self._loaded[model.id][0]
 
-    @property
-    def bytes(self) -> int:
-        """Weights of all models that are loaded."""
-        with self._lock:
-            return sum(size for _, size in self._loaded.values())
+class Lookup(NamedTuple):
+    """What calls that are looked up and computed together have in common."""
 
-    def _evict(self) -> None:
-        while len(self._loaded) > 1 and self.bytes > self._max_bytes:
-            self._loaded.popitem(last=False)
+    database: Database
+    ref: str
 
 
 class Inference:
-    """Runs torch on a small pool of threads, so that requests don't fight for the cores."""
+    """Runs torch in a few threads at a time, so that requests don't fight for the cores."""
 
     def __init__(self, database: Database, cache_bytes: int, threads: int) -> None:
+        torch.set_num_threads(1)  # of each operation
         self.cache = ModelCache(database, cache_bytes)
-        self._pool = ThreadPoolExecutor(
-            threads, "inference", initializer=torch.set_num_threads, initargs=(1,)
-        )
+        self._turns = threading.BoundedSemaphore(threads)
+        self._batches = Batcher(self._assign_together)
 
     def run(self, compute: Callable[[], Result]) -> Result:
-        """The result of ``compute``, once a thread of the pool has had time for it."""
-        return self._pool.submit(compute).result()
+        """The result of ``compute``, once it is this thread's turn."""
+        with self._turns:
+            return compute()
+
+    async def assign(self, database: Database, ref: str, open_points: Open) -> Found:
+        """The components of few points by the model that ``database`` has now under a ref.
+
+        Calls that come at the same time are looked up and computed together. Raises NotFound,
+        InvalidPoints and what opening the points raises.
+        """
+        return await self._batches.call(Lookup(database, ref), open_points)
 
     def close(self) -> None:
-        self._pool.shutdown()
+        self._batches.close()
+
+    def _assign_together(self, key: Lookup, calls: list[Open]) -> list[Found | Exception]:
+        with key.database.read() as session:
+            model_id = models.current_id(session, key.ref)
+        model = self.cache.get(model_id)
+        return self.run(lambda: _answers(model_id, model, calls))
+
+
+def _answers(model_id: str, model: Loaded, calls: list[Open]) -> list[Found | Exception]:
+    """What is found for each call, or what is wrong with its points."""
+    try:
+        return [*_assign(model_id, model, calls)]
+    except Exception as error:
+        if len(calls) == 1:
+            return [error]
+    return [answer for call in calls for answer in _answers(model_id, model, [call])]
+
+
+def _assign(model_id: str, model: Loaded, calls: list[Open]) -> list[Found]:
+    """Raises for points of any call that are wrong, or that don't go together."""
+    batches = [open_points(model.spec) for open_points in calls]
+    points = [np.concatenate(list(batch.pieces)) for batch in batches]
+    components = model.mixture.assign(np.concatenate(points))
+    parts = np.split(components, np.cumsum([len(few) for few in points[:-1]]))
+    return [
+        Found(model_id, part, batch.ignored) for part, batch in zip(parts, batches, strict=True)
+    ]

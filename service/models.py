@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from sqlalchemy import delete, select
+from sqlalchemy import String, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Column
@@ -21,6 +21,11 @@ from trainer import Mixture
 DEFAULT_ALIAS = "default"
 METRICS = ("changed", "losses", "estimator_loss")  # of the last iteration, kept with the model
 WEIGHT_CHUNK_BYTES = 1 << 20
+
+_ref = bindparam("ref", type_=String)
+_own = AliasRow.owner == bindparam("owner", type_=String)
+_named = select(AliasRow.model_id).where(_own, AliasRow.name == _ref).scalar_subquery()
+CURRENT_ID = select(ModelRow.id).where(ModelRow.id == func.coalesce(_named, _ref))
 
 
 def publish(session: Session, claim: jobs.Claim, mixture: Mixture, summary: Summary) -> str:
@@ -83,6 +88,13 @@ def get(session: Session, ref: str, keep: bool = False) -> ModelRow:
     if model is None:
         raise NotFound.of("model", ref)
     return model
+
+
+def current_id(session: Session, ref: str) -> str:
+    """As `get` the id alone, by one short query. Raises NotFound."""
+    given = {"ref": ref, "owner": caller_of(session).owner}
+    found: str | None = session.scalar(CURRENT_ID, given)
+    return found or get(session, ref).id
 
 
 def remove(session: Session, ref: str) -> None:

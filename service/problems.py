@@ -1,4 +1,4 @@
-"""Turns every error into one application/problem+json answer (RFC 9457)."""
+"""Turns every error into one application/problem+json answer (RFC 9457), under /v2 its own."""
 
 import logging
 from http import HTTPStatus
@@ -11,6 +11,8 @@ from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from api_schemas.common import Problem, ProblemError
+from api_schemas.oip import InferError
+from service import oip
 from service.errors import ServiceError
 from trainer.errors import InvalidPoints
 
@@ -118,6 +120,9 @@ def _answer(
     detail: str,
     errors: list[ProblemError] | None = None,
 ) -> Response:
+    if oip.is_spoken_at(request.url.path):
+        body = InferError(error=detail).model_dump_json()
+        return Response(body, 400 if status == 422 else status, media_type="application/json")
     problem = Problem(
         title=title,
         status=status,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "KVAE_"
@@ -23,10 +23,14 @@ class Settings(BaseSettings):
         "redis://127.0.0.1:6379/0",
         description="Redis or Valkey, which carries messages to the workers and counts requests",
     )
-    storage_path: Path = Field(
-        Path("blobs"),
-        description="folder of data sets and checkpoints, the same for API and workers",
+    storage_url: str = Field(
+        "blobs",
+        description="data sets and checkpoints, the same for API and workers: a folder, "
+        "file:///folder or s3://bucket/prefix?endpoint=URL&region=NAME with AWS_... variables for "
+        "credentials",
     )
+    cache_path: Path = Field(Path("cache"), description="folder of local copies of what is in S3")
+    cache_bytes: int = Field(32 << 30, gt=0, description="size of that folder, about, in bytes")
     max_body_bytes: int = Field(
         1 << 30, gt=0, description="largest upload or batch of points, in bytes"
     )
@@ -85,6 +89,13 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="text for people, or json: one object a line"
     )
+
+    @field_validator("storage_url")
+    @classmethod
+    def _known_kind(cls, url: str) -> str:
+        if "://" in url and not url.startswith(("s3://", "file:///")):
+            raise ValueError("storage is a folder, file:///folder or s3://bucket/prefix")
+        return url
 
 
 def settings_table() -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +75,9 @@ def _fields(form: FormData) -> dict[str, str | list[str]]:
     return fields
 
 
+@asynccontextmanager
 async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body]:
-    """The raw body, in a file that lasts as long as the request; JSON and small NPY in memory.
+    """The raw body, in a file that lasts as long as the block; JSON and small NPY in memory.
 
     Raises TooLarge from the body limit.
     """

@@ -14,7 +14,7 @@ import torch
 
 from service.database import Database, migrate
 from service.processes import die_with_parent
-from tests.servers import postgres_server
+from tests.servers import S3_CREDENTIALS, postgres_server, s3_server
 
 NewDatabase = Callable[[str], AbstractContextManager[str]]
 
@@ -49,6 +49,15 @@ def postgres() -> Iterator[NewDatabase]:
             execute(f"DROP DATABASE {name} WITH (FORCE)")
 
         yield new_database
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The URL of a bucket on an S3-compatible server, whose credentials are in the environment."""
+    with pytest.MonkeyPatch.context() as environment, s3_server() as url:
+        for name, value in S3_CREDENTIALS.items():
+            environment.setenv(name, value)
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from service.processes import die_with_parent
 
 START_SECONDS = 60.0
 NOBODY = 65534
+S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "kvae", "AWS_SECRET_ACCESS_KEY": "not a secret"}
 
 
 @contextmanager
@@ -116,12 +117,33 @@ def broker_server() -> Iterator[str]:
 
 
 @contextmanager
-def service_processes(folder: Path, database_url: str, broker_url: str) -> Iterator[str]:
+def s3_server(port: int | None = None) -> Iterator[str]:
+    """A fresh S3-compatible server that checks signatures; yields the URL of its bucket."""
+    port = port or free_port()
+    with tempfile.TemporaryDirectory(prefix="kvae-s3-") as folder:
+        command: list[str | Path] = [Path(sys.executable).with_name("weed"), "mini"]
+        command += ["-dir", folder]
+        command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=kvae", f"-s3.port={port}"]
+        command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"]
+        for name in ("master", "volume", "filer"):
+            command += [f"-{name}.port={free_port()}", f"-{name}.port.grpc={free_port()}"]
+        command += [f"-s3.port.grpc={free_port()}", f"-admin.port={free_port()}"]
+        with running(command, S3_CREDENTIALS, stop=signal.SIGKILL):
+            bucket = f"http://127.0.0.1:{port}/kvae"  # it answers 403: who asks gives no name
+            wait_for(lambda: _answers(httpx.get(bucket), 403), (httpx.HTTPError, AssertionError))
+            yield f"s3://kvae/blobs?endpoint=http://127.0.0.1:{port}&region=us-east-1"
+
+
+@contextmanager
+def service_processes(
+    folder: Path, database_url: str, broker_url: str, environment: dict[str, str] | None = None
+) -> Iterator[str]:
     """API and worker as they run in production, one process each; yields the API's address."""
     environment = {
         "KVAE_DATABASE_URL": database_url,
         "KVAE_BROKER_URL": broker_url,
-        "KVAE_STORAGE_PATH": str(folder / "blobs"),
+        "KVAE_STORAGE_URL": str(folder / "blobs"),
+        **(environment or {}),
     }
     port = str(free_port())
     api: list[str | Path] = [sys.executable, "-m", "uvicorn", "service.app:create_app"]
@@ -185,8 +207,14 @@ def connect(address: Path) -> None:
         client.connect(str(address))
 
 
+def _answers(response: httpx.Response, status: int) -> None:
+    assert response.status_code == status
+
+
 def wait_for(
-    attempt: Callable[[], object], error: type[Exception], seconds: float = START_SECONDS
+    attempt: Callable[[], object],
+    error: type[Exception] | tuple[type[Exception], ...],
+    seconds: float = START_SECONDS,
 ) -> None:
     """Call ``attempt`` until it no longer raises ``error``."""
     deadline = time.monotonic() + seconds

@@ -11,6 +11,7 @@ from api_schemas.datasets import Column
 from service.encoding import Encoding
 from service.tables import ModelRow
 from trainer.errors import InvalidPoints
+from trainer.points import check_shape
 
 PIECE_VALUES = 1 << 20
 PIECE_ROWS = 1 << 16
@@ -49,6 +50,11 @@ class PointSpec:
         if self.encoding is None:
             raise InvalidPoints(f"this is a table; the model was trained on images {self.shape}")
         return self.encoding
+
+    def batch(self, points: NDArray[Any]) -> Batch:
+        """An array as it is. Raises InvalidPoints."""
+        check_shape(points.shape, points.dtype.kind)
+        return Batch(self.cut(points))
 
     def cut(self, points: NDArray[Any]) -> Pieces:
         """Points in pieces that are held at once."""

@@ -14,14 +14,11 @@ from service.ingest.reader import explained
 from service.ingest.source import bad_file
 from service.ingest.table import Table
 from trainer.npy import map_npy
-from trainer.points import check_shape
 
 
 def open_npy(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
     """An array, mapped. Raises InvalidPoints."""
-    array = map_npy(path)
-    check_shape(array.shape, array.dtype.kind)
-    return Batch(spec.cut(array))
+    return spec.batch(map_npy(path))
 
 
 def open_csv(path: Path, spec: PointSpec, max_bytes: int) -> Batch:

@@ -15,16 +15,14 @@ from service.batches.batch import Batch, PointSpec
 from service.encoding import Encoding
 from service.errors import BadRequest, InvalidInput
 from trainer.npy import parse_npy
-from trainer.points import Points, check_shape
+from trainer.points import Points
 
 LITERALS = (b"true", b"false")  # numpy takes them for numbers where others stand beside them
 
 
 def open_npy(data: bytes, spec: PointSpec) -> Batch:
     """Raises InvalidPoints."""
-    array = parse_npy(data)
-    check_shape(array.shape, array.dtype.kind)
-    return Batch(spec.cut(array))
+    return spec.batch(parse_npy(data))
 
 
 def open_json(data: bytes, spec: PointSpec) -> Batch:

@@ -1,28 +1,30 @@
 """/assign and /sample"""
 
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import IO, Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
 from service import answers, assigning, media, models, openapi, sampling, uploads
-from service.batches import PointSpec, open_batch
+from service.batches import Batch, PointSpec, open_batch
 from service.dependencies import Parts, PartsDep
 from service.errors import InvalidInput
+from service.inference import Open
 from service.pictures import picture
 from service.problems import responses
 from service.tables import ModelRow
-from trainer import Mixture
 
 router = APIRouter(tags=["inference"])
 
 MAX_SAMPLE_VALUES = 1 << 24
 MAX_JSON_VALUES = 1 << 21
 MAX_PICTURED = 4096
+SMALL_BODY = 1 << 14  # of points that are computed with those of other requests
 NAMED = 20  # ignored columns, as many as a header names
 
 ASSIGN_TYPES = (media.JSON, media.NPY, media.CSV, media.PARQUET, media.ARROW)
@@ -43,11 +45,6 @@ Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
 
 
-async def received_body(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Body]:
-    async for body in uploads.receive_body(request, parts.storage):
-        yield body
-
-
 @router.post(
     "/assign",
     response_model=Assignment,
@@ -57,13 +54,11 @@ async def received_body(request: Request, parts: PartsDep) -> AsyncIterator[uplo
     },
     openapi_extra=openapi.body(BODIES),
 )
-def assign(
+async def assign(
+    request: Request,
     parts: PartsDep,
-    body: Annotated[uploads.Body, Depends(received_body)],
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
-    content_type: Annotated[str | None, Header()] = None,
-    accept: Accept = None,
 ) -> Response:
     """Give each point to the component of highest estimated density, in the order of the points.
 
@@ -76,26 +71,21 @@ def assign(
     As CSV, Parquet and Arrow stream a row has `component` and what is asked for by `include`,
     (N, K) fields as `posterior_0`, `posterior_1`, ...; as NPY the answer is the components alone.
     """
+    # few parameters: each one declared costs more time than assigning a point does
+    content_type = request.headers.get("content-type")
     offered = [kind for kind in ASSIGN_TYPES if not (include and kind == media.NPY)]
-    media_type = media.choose(accept, offered)
-    model, mixture = _load(parts, ref)
-    assigning.check_fields(mixture, include)
+    media_type = media.choose(request.headers.get("accept"), offered)
     cap = parts.settings.max_points_bytes
-    batch = open_batch(body, content_type, PointSpec.of(model), cap)
-    found = _counted(parts, assigning.assigned(parts.inference, mixture, batch, include))
-    headers = {"Kvae-Model": model.id}
-    if batch.ignored:
-        headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, batch.ignored[:NAMED]))
-    if media_type == media.JSON:
-        return _json(_assignment(model.id, found), headers)
+    async with uploads.receive_body(request, parts.storage) as body:
 
-    def write(file: IO[bytes]) -> None:
-        if media_type == media.NPY:
-            answers.write_npy(file, (piece["components"] for piece in found))
-        else:
-            answers.write_table(file, media_type, map(assigning.as_table, found))
+        def open_points(spec: PointSpec) -> Batch:
+            return open_batch(body, content_type, spec, cap)
 
-    return answers.answer(parts.storage, media_type, headers, write)
+        if isinstance(body, bytes) and len(body) <= SMALL_BODY and not include:
+            found = await parts.inference.assign(parts.database, ref, open_points)
+            pieces = [{"components": found.components}]
+            return _assigned(parts, media_type, found.model_id, found.ignored, pieces)
+        return await run_in_threadpool(_assign, parts, ref, open_points, include, media_type)
 
 
 @router.get(
@@ -123,8 +113,9 @@ def sample(
     `points` and `components`; NPY is the points alone, (n, ...), as /assign takes them; PNG is a
     grid of images or a scatter plot. Kvae-Seed is the seed with which the same points come again.
     """
-    model, mixture = _load(parts, ref)
-    spec = PointSpec.of(model)
+    with parts.database.read() as session:
+        model = models.get(session, ref)
+    mixture, spec = parts.inference.cache.get(model.id)
     offered = SAMPLE_TYPES if spec.encoding else IMAGE_TYPES
     media_type = media.choose(accept, offered)
     if component is not None:
@@ -153,10 +144,40 @@ def sample(
     return answers.answer(parts.storage, media_type, headers, write)
 
 
-def _load(parts: Parts, ref: str) -> tuple[ModelRow, Mixture]:
+def _assign(
+    parts: Parts, ref: str, open_points: Open, fields: list[AssignField], media_type: str
+) -> Response:
+    """Any number of points, a piece at a time."""
     with parts.database.read() as session:
-        model = models.get(session, ref)
-    return model, parts.inference.cache.get(model)
+        model_id = models.current_id(session, ref)
+    mixture, spec = parts.inference.cache.get(model_id)
+    assigning.check_fields(mixture, fields)
+    batch = open_points(spec)
+    found = assigning.assigned(parts.inference, mixture, batch, fields)
+    return _assigned(parts, media_type, model_id, batch.ignored, found)
+
+
+def _assigned(
+    parts: Parts,
+    media_type: str,
+    model_id: str,
+    ignored: list[str],
+    pieces: Iterable[assigning.Assigned],
+) -> Response:
+    pieces = _counted(parts, pieces)
+    headers = {"Kvae-Model": model_id}
+    if ignored:
+        headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, ignored[:NAMED]))
+    if media_type == media.JSON:
+        return _json(_assignment(model_id, pieces), headers)
+
+    def write(file: IO[bytes]) -> None:
+        if media_type == media.NPY:
+            answers.write_npy(file, (piece["components"] for piece in pieces))
+        else:
+            answers.write_table(file, media_type, map(assigning.as_table, pieces))
+
+    return answers.answer(parts.storage, media_type, headers, write)
 
 
 def _counted(parts: Parts, pieces: Iterable[assigning.Assigned]) -> Iterator[assigning.Assigned]:

@@ -64,6 +64,10 @@ class Heartbeat:
     def step(self, fraction: float) -> None:
         """Note the share of the run that is done; raise if the run is to stop."""
         self._pace.note(fraction, time.monotonic())
+        self.check()
+
+    def check(self) -> None:
+        """Raise if the run is to stop."""
         if self._stop_with:
             raise self._stop_with
 

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import traceback
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from structlog.contextvars import bound_contextvars
 
 from service import checkpoints, jobs, models, previews
 from service.database import Database
+from service.errors import StorageDamaged, StorageUnavailable
 from service.ownership import Caller
 from service.settings import Settings
-from service.storage import Storage
+from service.storage import Storage, open_storage
 from service.summaries import summarise
 from service.transitions import Ending
 from service.worker.heartbeat import CancelRequested, Heartbeat
+from service.worker.patience import patiently
 from trainer import (
     DamagedState,
     Report,
@@ -40,7 +43,8 @@ class JobRunner:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings.database_url)
-        self.storage = Storage(settings.storage_path)
+        self.storage = open_storage(settings)
+        self.storage.prepare()
 
     def run(self, job_id: str) -> None:
         """Bring the job to its end, unless it is not to be had or is taken away on the way."""
@@ -64,22 +68,24 @@ class JobRunner:
             self._finish(claim, "cancelled")
         except TrainerError as error:
             self._finish(claim, "failed", _error("training_failed", str(error)))
+        except StorageUnavailable as error:
+            self._finish(claim, "failed", _error(error.code, error.detail))
         except Exception as error:
             log.error("job %s failed: %s", job_id, traceback.format_exc())
             message = f"{type(error).__name__} in the worker; its log has the details"
             self._finish(claim, "failed", _error("internal_error", message))
 
     def _train(self, claim: jobs.Claim) -> None:
-        points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
         device = choose_device(self.settings.device)
-        recorder = Recorder(self.database, self.storage, claim, points)
         with Heartbeat(self.database, claim, self.settings.lease_seconds) as heartbeat:
+            points = patiently(heartbeat, lambda: self._points(claim))
+            recorder = Recorder(self.database, self.storage, claim, heartbeat, points)
             fit = train(
                 points,
                 claim.config,
                 device=device,
                 threads=self.settings.threads,
-                resume=self._resumed(claim, device),
+                resume=self._resumed(claim, heartbeat, device),
                 on_step=heartbeat.step,
                 on_iteration=recorder.record,
             )
@@ -88,18 +94,25 @@ class JobRunner:
                 models.publish(session, claim, fit.mixture, summary)
         checkpoints.discard(self.database, self.storage, claim.job_id)
 
-    def _resumed(self, claim: jobs.Claim, device: torch.device) -> TrainingState | None:
+    def _points(self, claim: jobs.Claim) -> Points:
+        points: Points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
+        return points
+
+    def _resumed(
+        self, claim: jobs.Claim, heartbeat: Heartbeat, device: torch.device
+    ) -> TrainingState | None:
         """What to go on from: the newest checkpoint that is whole. A damaged one is logged."""
         for kept in claim.checkpoints:
             try:
-                return restore(self._read(kept.sha256), device)
-            except (DamagedState, FileNotFoundError) as error:
+                return restore(patiently(heartbeat, partial(self._read, kept.sha256)), device)
+            except (DamagedState, FileNotFoundError, StorageDamaged) as error:
                 message = f"the checkpoint of iteration {kept.iteration} can't be used: {error}"
                 with self.database.write() as session:
                     jobs.warn(session, claim, message)
         return None
 
     def _read(self, sha256: str) -> bytes:
+        """Raises FileNotFoundError, StorageUnavailable or DamagedState."""
         data = self.storage.path(sha256).read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
             raise DamagedState("its bytes are not those that were written")
@@ -119,18 +132,24 @@ class Recorder:
     """Stores a checkpoint, a preview and an event after each iteration."""
 
     def __init__(
-        self, database: Database, storage: Storage, claim: jobs.Claim, points: Points
+        self,
+        database: Database,
+        storage: Storage,
+        claim: jobs.Claim,
+        heartbeat: Heartbeat,
+        points: Points,
     ) -> None:
         self._database = database
         self._storage = storage
         self._claim = claim
+        self._heartbeat = heartbeat
         self._points = points
 
     def record(self, state: TrainingState, report: Report) -> None:
-        """The training's callback. Raises LeaseLost."""
+        """The training's callback. Raises LeaseLost, CancelRequested or StorageUnavailable."""
         job_id, iteration = self._claim.job_id, report.iteration
         checkpoint = checkpoint_bytes(state, run=job_id)
-        sha256 = self._storage.put(checkpoint)
+        sha256 = patiently(self._heartbeat, lambda: self._storage.put(checkpoint))
         png = self._picture(state)
         with self._database.write() as session:
             jobs.record_iteration(session, self._claim, iteration, asdict(report))

@@ -68,7 +68,7 @@ def api_server(folder: Path) -> Iterator[tuple[str, Database]]:
     settings = Settings(
         _env_file=None,
         database_url=url,
-        storage_path=folder / "blobs",
+        storage_url=str(folder / "blobs"),
         broker_url=f"redis+socket://{folder / 'none'}",
         sweep_seconds=3600,
     )

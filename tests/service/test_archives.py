@@ -23,7 +23,7 @@ from service.archives.export import Exporter
 from service.database import Database, migrate
 from service.errors import NotFound, ServiceError
 from service.ownership import Caller
-from service.storage import Storage
+from service.storage import Folder
 from tests.points import three_blobs
 from tests.service.fits import fit_blobs, publish
 from tests.service.onnx import check_onnx
@@ -116,7 +116,7 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
         with pytest.raises(NotFound, match="was imported"):
             assignments.page(session, model, None, -1, 20)
         samples = np.zeros((1, 2))
-        shown = components.detail(session, Storage(Path()), model, 1, samples)
+        shown = components.detail(session, Folder(Path()), model, 1, samples)
     assert (view.provenance.source, view.aliases) == ("imported", [])
     assert view.provenance.origin == archive.manifest.id
     assert view.sizes == np.bincount(fit.partition).tolist()

@@ -8,7 +8,7 @@ import torch
 
 from service import components, models, summaries
 from service.database import Database
-from service.storage import Storage
+from service.storage import Folder
 from service.tables import DatasetRow
 from tests.points import Points, digits, npy, three_blobs
 from tests.service.fits import claimed, fit_blobs, publish
@@ -66,7 +66,7 @@ def test_a_component_without_members(fit: Fit) -> None:
 def test_members_are_shown_in_the_data_s_own_columns(
     database: Database, fit: Fit, tmp_path: Path
 ) -> None:
-    storage = Storage(tmp_path)
+    storage = Folder(tmp_path)
     storage.prepare()
     points = three_blobs()[0]
     claim = claimed(database)

@@ -12,7 +12,7 @@ from service import datasets, jobs
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ownership import Caller
-from service.storage import Storage
+from service.storage import Folder, Storage
 from service.tables import DatasetRow
 
 CSV = b"x,y\n1,2\n3,4\n"
@@ -21,7 +21,7 @@ OPTIONS = DatasetOptions()
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    storage = Storage(tmp_path / "blobs")
+    storage = Folder(tmp_path / "blobs")
     storage.prepare()
     return storage
 

@@ -14,7 +14,7 @@ from service import checkpoints, event_stream, events, jobs, previews
 from service.database import Database
 from service.errors import NotFound
 from service.event_stream import EventStreams
-from service.storage import Storage
+from service.storage import Folder
 from tests.service import rows
 
 
@@ -97,7 +97,7 @@ def test_events_become_visible_in_order(database: Database, claim: jobs.Claim) -
 def test_the_newest_two_checkpoints_are_kept(
     database: Database, claim: jobs.Claim, tmp_path: Path
 ) -> None:
-    storage = Storage(tmp_path / "blobs")
+    storage = Folder(tmp_path / "blobs")
     storage.prepare()
 
     def leave(iteration: int, data: bytes) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from service import aliases, events, jobs, models
 from service.database import Database
 from service.errors import Conflict, NotFound
-from service.inference import ModelCache
+from service.model_cache import ModelCache
 from service.tables import (
     AssignedChunkRow,
     AssignmentChunkRow,
@@ -108,7 +108,7 @@ def test_a_deleted_model_takes_its_parts_along(database: Database, fit: Fit) -> 
     cache = ModelCache(database, 1 << 30)
     with database.read() as session:
         model = models.get(session, model_id)
-    cache.get(model)
+    cache.get(model_id)
     with pytest.raises(Conflict, match="'default' stands for"), database.write() as session:
         models.remove(session, model_id)
     with database.write() as session:
@@ -122,4 +122,4 @@ def test_a_deleted_model_takes_its_parts_along(database: Database, fit: Fit) -> 
         with pytest.raises(NotFound):
             models.get(session, model_id)
     with pytest.raises(NotFound):  # which was on its way to be loaded
-        ModelCache(database, 1 << 30).get(model)
+        ModelCache(database, 1 << 30).get(model_id)

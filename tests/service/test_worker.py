@@ -9,7 +9,7 @@ from api_schemas.jobs import JobRequest
 from service import checkpoints, events, jobs, models
 from service.database import migrate
 from service.settings import Settings
-from service.storage import Storage
+from service.storage import Folder
 from service.tables import PreviewRow
 from service.worker import training
 from service.worker.heartbeat import CancelRequested, Pace
@@ -25,8 +25,8 @@ CONFIG = {"iterations": 5, "pretraining_epochs": 20, "epochs": 20, "estimator_ep
 def runner(tmp_path: Path) -> JobRunner:
     url = f"sqlite:///{tmp_path / 'test.db'}"
     migrate(url)
-    Storage(tmp_path).prepare()
-    return JobRunner(Settings(database_url=url, storage_path=tmp_path))
+    Folder(tmp_path).prepare()
+    return JobRunner(Settings(database_url=url, storage_url=str(tmp_path)))
 
 
 def new_job(runner: JobRunner) -> str:

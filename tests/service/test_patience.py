@@ -1,0 +1,122 @@
+"""A job whose storage is away waits, and fails with that cause in the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import checkpoints, jobs
+from service.database import Database
+from service.errors import StorageDamaged, StorageUnavailable
+from service.settings import Settings
+from service.storage import Folder, bucket
+from service.worker import patience
+from service.worker.heartbeat import CancelRequested, Heartbeat
+from service.worker.patience import patiently
+from service.worker.training import JobRunner
+from tests.servers import free_port
+from tests.service import rows
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(bucket, "RETRIES", 0)
+
+
+@pytest.fixture
+def claim(database: Database) -> jobs.Claim:
+    with database.write() as session:
+        claim = jobs.claim(session, rows.job(session).id, 60)
+    assert claim
+    return claim
+
+
+@pytest.fixture
+def heartbeat(database: Database, claim: jobs.Claim) -> Iterator[Heartbeat]:
+    with Heartbeat(database, claim, 60) as heartbeat:
+        yield heartbeat
+
+
+@pytest.mark.parametrize(("tries", "is_back"), [(0, True), (2, True), (3, False)])
+def test_it_is_tried_again(heartbeat: Heartbeat, tries: int, is_back: bool) -> None:
+    states = iter([*["away"] * tries, "back"])
+
+    def action() -> str:
+        state = next(states)
+        if state == "away":
+            raise StorageUnavailable("away")
+        return state
+
+    if is_back:
+        assert patiently(heartbeat, action) == "back"
+    else:
+        with pytest.raises(StorageUnavailable):
+            patiently(heartbeat, action)
+
+
+def test_damage_is_not_waited_for(heartbeat: Heartbeat) -> None:
+    tries = iter([StorageDamaged("damaged")])
+
+    def action() -> None:
+        raise next(tries)
+
+    with pytest.raises(StorageDamaged):
+        patiently(heartbeat, action)
+
+
+def test_old_checkpoints_wait_for_the_next_call(
+    database: Database, claim: jobs.Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Folder(tmp_path)
+    storage.prepare()
+    names = [storage.put(data) for data in (b"one", b"two")]
+    with database.write() as session:
+        for iteration, name in enumerate(names):
+            checkpoints.add(session, claim.job_id, iteration, name, 3)
+
+    def away(sha256: str) -> None:
+        raise StorageUnavailable("away")
+
+    for is_away in (True, False):
+        with monkeypatch.context() as patch:
+            if is_away:
+                patch.setattr(storage, "delete", away)
+            checkpoints.discard(database, storage, claim.job_id)
+        with database.read() as session:
+            assert len(checkpoints.kept(session, claim.job_id)) == 2 * is_away
+        assert [storage.path(name).exists() for name in names] == [is_away] * 2
+
+
+def test_a_cancel_ends_the_wait(
+    database: Database,
+    claim: jobs.Claim,
+    heartbeat: Heartbeat,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "PAUSES", (60.0,))
+    with database.write() as session:
+        jobs.request_cancel(session, claim.job_id)
+
+    def action() -> None:
+        raise StorageUnavailable("away")
+
+    with pytest.raises(CancelRequested):
+        patiently(heartbeat, action)
+
+
+def test_the_cause_is_named(database: Database, tmp_path: Path) -> None:
+    with database.write() as session:
+        job_id = rows.job(session).id
+    away = f"s3://kvae?endpoint=http://127.0.0.1:{free_port()}"
+    url = database.engine.url.render_as_string(hide_password=False)
+    settings = Settings(database_url=url, storage_url=away, cache_path=tmp_path / "cache")
+    runner = JobRunner(settings)
+    runner.run(job_id)
+    runner.database.close()
+    with database.read() as session:
+        job = jobs.view(jobs.get(session, job_id))
+    assert job.status == "failed"
+    assert job.error
+    assert job.error.code == "storage_unavailable"
+    assert job.error.message == "the storage can't be reached, or refuses"
