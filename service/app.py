@@ -81,21 +81,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         webhooks=webhooks.router,
     )
     known_query = Depends(refuse_unknown_query)
-    for module in (  # in this order they are tried
-        inference,
-        open_inference,
-        datasets,
-        jobs,
-        job_history,
-        models,
-        aliases,
-        metrics,
-    ):
-        app.include_router(
-            module.router,
-            dependencies=[Depends(admitted), known_query],
-            responses=problems.responses(401, 403, 429),
-        )
+    guards = [Depends(admitted), known_query]
+    refusals = problems.responses(401, 403, 429)
+    app.include_router(inference.router, dependencies=guards, responses=refusals)
+    app.include_router(open_inference.router, dependencies=guards)  # errors of its own shape
+    for module in (datasets, jobs, job_history, models, aliases, metrics):
+        app.include_router(module.router, dependencies=guards, responses=refusals)
     app.include_router(health.router, dependencies=[known_query])
     problems.install(app)
     openapi.install(app)

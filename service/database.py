@@ -36,6 +36,15 @@ class Database:
         for sessions in (self._reader, self._writer):
             ownership.watch(sessions)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal ones show the same: their calls may go together."""
+        if not isinstance(other, Database):
+            return NotImplemented
+        return (self.engine, self._caller) == (other.engine, other._caller)
+
+    def __hash__(self) -> int:
+        return hash((self.engine, self._caller))
+
     def used_by(self, caller: Caller) -> Self:
         """The same database in a caller's name: its sessions keep to what is the caller's."""
         used = copy(self)

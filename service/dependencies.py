@@ -33,7 +33,7 @@ class Parts:
     streams: EventStreams
 
 
-async def all_parts(request: Request) -> Parts:  # not async it would take a thread
+async def all_parts(request: Request) -> Parts:
     """The parts for a route that anyone may call and that shows nobody's data."""
     parts: Parts = request.app.state.parts
     return parts

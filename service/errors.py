@@ -76,6 +76,10 @@ class InvalidInput(ServiceError):
         return cls(code, f"{where}: {msg}", [ProblemError(loc=list(loc), msg=msg)])
 
 
+class TooMany(ServiceError):
+    status, title = 429, "Too many requests"
+
+
 class StorageUnavailable(ServiceError):
     status, title = 503, "Unavailable"
 
@@ -85,7 +89,3 @@ class StorageUnavailable(ServiceError):
 
 class StorageDamaged(StorageUnavailable):
     """What is stored is not what was written."""
-
-
-class TooMany(ServiceError):
-    status, title = 429, "Too many requests"

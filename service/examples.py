@@ -123,6 +123,26 @@ def examples() -> dict[str, dict[str, Any]]:
             "columns": ["width", "height"],
             "points": [[0.3, 2.1], [5.8, 0.4]],
         },
+        "ServerMetadata": {
+            "name": "kvae",
+            "version": "0.1.0",
+            "extensions": ["binary_tensor_data"],
+        },
+        "ServerLive": {"live": True},
+        "ServerReady": {"ready": True},
+        "ModelReady": {"name": "default", "ready": True},
+        "ModelMetadata": {
+            "name": "default",
+            "versions": [MODEL_ID],
+            "platform": "kvae",
+            "inputs": [{"name": "points", "datatype": "FP64", "shape": [-1, 2]}],
+            "outputs": [{"name": "component", "datatype": "INT64", "shape": [-1]}],
+        },
+        "InferResponse": {
+            "model_name": "default",
+            "model_version": MODEL_ID,
+            "outputs": [{"name": "component", "datatype": "INT64", "shape": [2], "data": [1, 0]}],
+        },
         "Health": {"status": "ok"},
         "Readiness": {
             "status": "ok",

@@ -91,8 +91,9 @@ def get(session: Session, ref: str, keep: bool = False) -> ModelRow:
 
 
 def current_id(session: Session, ref: str) -> str:
-    """The id behind an id or alias, by one short query. Raises NotFound."""
-    found: str | None = session.scalar(CURRENT_ID, {"owner": caller_of(session).owner, "ref": ref})
+    """As `get` the id alone, by one short query. Raises NotFound."""
+    given = {"ref": ref, "owner": caller_of(session).owner}
+    found: str | None = session.scalar(CURRENT_ID, given)
     return found or get(session, ref).id
 
 

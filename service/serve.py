@@ -13,7 +13,7 @@ def main() -> None:
     config = uvicorn.Config(
         "service.app:create_app",
         factory=True,
-        log_level="warning",
+        access_log=False,  # its lines hold queries; service.middleware writes one a request
         timeout_graceful_shutdown=2,  # cuts event streams; clients come back to them
     )
     uvicorn.Server(config).run(sockets=[listener])

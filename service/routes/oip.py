@@ -1,6 +1,7 @@
 """/v2: the Open Inference Protocol"""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from importlib.metadata import version as version_of
 from typing import Annotated, Any
 
@@ -37,7 +38,13 @@ MAX_JSON_VALUES = 1 << 21
 router = APIRouter(
     prefix=oip.PREFIX,
     tags=["open inference protocol"],
-    responses={"default": {"model": InferError, "description": "What is wrong"}},
+    responses={
+        "default": {"model": InferError, "description": "What is wrong"},
+        **{
+            status: {"model": InferError, "description": HTTPStatus(status).phrase}
+            for status in (401, 403, 429)
+        },
+    },
 )
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
@@ -140,8 +147,11 @@ async def _infer(
             parts.database.caller, name, lambda spec: spec.batch(points)
         )
         _check_version(name, version, found.model_id)
-        return _answer(request, name, found.model_id, {"component": found.components})
-    return await run_in_threadpool(_compute, parts, name, version, request, points, names)
+        answer = _answer(request, name, found.model_id, {"component": found.components})
+    else:
+        answer = await run_in_threadpool(_compute, parts, name, version, request, points, names)
+    parts.metrics.assigned_rows.inc(len(points))
+    return answer
 
 
 def _compute(

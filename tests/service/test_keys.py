@@ -127,13 +127,20 @@ def test_the_modules_find_nothing_of_anothers(database: Database, alices: dict[t
             (jobs.request_cancel, alices[JobRow]),
             (models.get, alices[ModelRow]),
             (models.get, "best"),
+            (models.current_id, alices[ModelRow]),
+            (models.current_id, "best"),
         ):
             with pytest.raises(NotFound):
                 find(session, ref)
     with database.used_by(ADMIN).read() as session:
         assert models.get(session, alices[ModelRow]).aliases[0].owner == "alice"
-        with pytest.raises(NotFound):  # names are everyone's own
-            models.get(session, "best")
+        assert models.current_id(session, alices[ModelRow]) == alices[ModelRow]
+        for find in (models.get, models.current_id):
+            with pytest.raises(NotFound):  # names are everyone's own
+                find(session, "best")
+    with database.used_by(ALICE).read() as session:
+        assert models.current_id(session, "best") == alices[ModelRow]
+    assert database.used_by(ALICE) == database.used_by(ALICE) != database.used_by(BOB)
 
 
 def test_names_are_everyones_own(database: Database, alices: dict[type, str]) -> None:
