@@ -32,7 +32,7 @@ class Database:
         writing = self.engine.execution_options(writing=True)
         self._reader = sessionmaker(self.engine, expire_on_commit=False)
         self._writer = sessionmaker(writing, expire_on_commit=False)
-        self.caller = Caller()
+        self._caller = Caller()
         for sessions in (self._reader, self._writer):
             ownership.watch(sessions)
 
@@ -48,19 +48,19 @@ class Database:
     def used_by(self, caller: Caller) -> Self:
         """The same database in a caller's name: its sessions keep to what is the caller's."""
         used = copy(self)
-        used.caller = caller
+        used._caller = caller
         return used
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        with self._reader(info={"caller": self.caller}) as session, session.begin():
+        with self._reader(info={"caller": self._caller}) as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that is committed at the end of the block, or rolled back by an error."""
-        with self._writer(info={"caller": self.caller}) as session, session.begin():
+        with self._writer(info={"caller": self._caller}) as session, session.begin():
             yield session
 
     def close(self) -> None:

@@ -32,7 +32,6 @@ def examples() -> dict[str, dict[str, Any]]:
     """An example of each schema that answers with JSON, by the schema's name."""
     config = TrainingConfig(components=2).model_dump()
     return {
-        **_open_inference(),
         "Column": COLUMN,
         "Dataset": {
             "id": DATASET_ID,
@@ -147,33 +146,5 @@ def examples() -> dict[str, dict[str, Any]]:
         "Readiness": {
             "status": "ok",
             "checks": {"database": "ok", "storage": "ok", "worker": "ok", "broker": "ok"},
-        },
-    }
-
-
-def _open_inference() -> dict[str, dict[str, Any]]:
-    """Of the Open Inference Protocol."""
-    component = {"name": "component", "datatype": "INT64", "shape": [-1]}
-    points = {"name": "points", "datatype": "FP64", "shape": [-1, 2]}
-    return {
-        "ServerMetadata": {
-            "name": "kvae",
-            "version": "0.1.0",
-            "extensions": ["binary_tensor_data"],
-        },
-        "ServerLive": {"live": True},
-        "ServerReady": {"ready": True},
-        "ModelReady": {"name": "default", "ready": True},
-        "ModelMetadata": {
-            "name": "default",
-            "versions": [MODEL_ID],
-            "platform": "kvae",
-            "inputs": [points],
-            "outputs": [component],
-        },
-        "InferResponse": {
-            "model_name": "default",
-            "model_version": MODEL_ID,
-            "outputs": [{**component, "shape": [2], "data": [0, 1]}],
         },
     }

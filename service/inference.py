@@ -13,7 +13,6 @@ from service.batches import Batch, PointSpec
 from service.batching import Batcher
 from service.database import Database
 from service.model_cache import Loaded, ModelCache
-from service.ownership import Caller
 
 Result = TypeVar("Result")
 Open: TypeAlias = Callable[[PointSpec], Batch]  # some points, of the kind that a model takes
@@ -30,7 +29,7 @@ class Found(NamedTuple):
 class Lookup(NamedTuple):
     """What calls that are looked up and computed together have in common."""
 
-    caller: Caller
+    database: Database
     ref: str
 
 
@@ -39,7 +38,6 @@ class Inference:
 
     def __init__(self, database: Database, cache_bytes: int, threads: int) -> None:
         torch.set_num_threads(1)  # of each operation
-        self._database = database
         self.cache = ModelCache(database, cache_bytes)
         self._turns = threading.BoundedSemaphore(threads)
         self._batches = Batcher(self._assign_together)
@@ -49,19 +47,19 @@ class Inference:
         with self._turns:
             return compute()
 
-    async def assign(self, caller: Caller, ref: str, open_points: Open) -> Found:
-        """The components of few points by the model that the caller has now under a ref.
+    async def assign(self, database: Database, ref: str, open_points: Open) -> Found:
+        """The components of few points by the model that ``database`` has now under a ref.
 
         Calls that come at the same time are looked up and computed together. Raises NotFound,
         InvalidPoints and what opening the points raises.
         """
-        return await self._batches.call(Lookup(caller, ref), open_points)
+        return await self._batches.call(Lookup(database, ref), open_points)
 
     def close(self) -> None:
         self._batches.close()
 
     def _assign_together(self, key: Lookup, calls: list[Open]) -> list[Found | Exception]:
-        with self._database.used_by(key.caller).read() as session:
+        with key.database.read() as session:
             model_id = models.current_id(session, key.ref)
         model = self.cache.get(model_id)
         return self.run(lambda: _answers(model_id, model, calls))

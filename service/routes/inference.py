@@ -82,7 +82,7 @@ async def assign(
             return open_batch(body, content_type, spec, cap)
 
         if isinstance(body, bytes) and len(body) <= SMALL_BODY and not include:
-            found = await parts.inference.assign(parts.database.caller, ref, open_points)
+            found = await parts.inference.assign(parts.database, ref, open_points)
             pieces = [{"components": found.components}]
             return _assigned(parts, media_type, found.model_id, found.ignored, pieces)
         return await run_in_threadpool(_assign, parts, ref, open_points, include, media_type)

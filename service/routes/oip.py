@@ -143,9 +143,7 @@ async def _infer(
     if len(set(names)) < len(names):
         raise BadRequest("invalid_input", "an output is asked for twice")
     if names == ["component"] and points.size <= FEW_VALUES:
-        found = await parts.inference.assign(
-            parts.database.caller, name, lambda spec: spec.batch(points)
-        )
+        found = await parts.inference.assign(parts.database, name, lambda spec: spec.batch(points))
         _check_version(name, version, found.model_id)
         answer = _answer(request, name, found.model_id, {"component": found.components})
     else:

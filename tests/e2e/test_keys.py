@@ -116,13 +116,11 @@ def test_a_reading_key_writes_nothing(guarded: Guarded) -> None:
         response = guarded.ask(method, filled(guarded, path), "reader")
         refused = response.status_code == 403
         assert refused == (method != "get" and not path.startswith(READS)), (method, path)
-        assert not refused or response.json()["code"] == "role_too_low", path
+        assert not refused or response.json()["code"] == "role_too_low"
 
 
 def test_what_is_anothers_is_not_found(guarded: Guarded) -> None:
     dataset, model = guarded.things["dataset_id"], guarded.things["ref"]
-    points = {"name": "points", "shape": [1, 2], "datatype": "FP32", "data": [0, 0]}
-    tensor = {"inputs": [points]}
     bodies: dict[str, dict[str, Any]] = {
         "/jobs": {"json": {"dataset": dataset, "components": 2}},
         "/assign": {"json": {"points": [[0, 0]]}, "params": {"model": model}},

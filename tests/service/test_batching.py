@@ -16,7 +16,6 @@ from service.database import Database
 from service.errors import NotFound
 from service.inference import Found, Inference, Open
 from service.model_cache import ModelCache, memory
-from service.ownership import Caller
 from tests.points import three_blobs
 from tests.service.fits import fit_blobs, publish
 from trainer import DamagedState, Fit, InvalidPoints, Mixture
@@ -131,7 +130,7 @@ def opened(points: Any) -> Open:
 async def together(
     inference: Inference, database: Database, calls: list[tuple[str, Any]]
 ) -> list[Any]:
-    answers = (inference.assign(Caller(), ref, opened(points)) for ref, points in calls)
+    answers = (inference.assign(database, ref, opened(points)) for ref, points in calls)
     return list(await asyncio.gather(*answers, return_exceptions=True))
 
 
@@ -193,7 +192,7 @@ def test_a_caller_that_goes_does_not_hurt_the_rest(
 ) -> None:
     async def leave() -> Found:
         calls = [
-            asyncio.ensure_future(inference.assign(Caller(), "default", opened(POINTS[:1])))
+            asyncio.ensure_future(inference.assign(database, "default", opened(POINTS[:1])))
             for _ in range(5)
         ]
         await asyncio.sleep(0)
