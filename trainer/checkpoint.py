@@ -99,7 +99,7 @@ def last_checkpoint(path: Path, device: torch.device) -> TrainingState | None:
         try:
             return restore(candidate.read_bytes(), device)
         except DamagedState as error:
-            damage = damage or error
+            damage = damage or DamagedState(f"{path}: {error}; remove it to train anew")
     if damage:
         raise damage
     return None

@@ -269,7 +269,7 @@ def test_a_torn_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     assert (whole.iteration, before.iteration) == (2, 1)
     before_path = tmp_path / "checkpoint.previous.safetensors"
     before_path.write_bytes(b"torn")
-    with pytest.raises(DamagedState):
+    with pytest.raises(DamagedState, match=r"checkpoint\.safetensors: .*; remove it to train anew"):
         last_checkpoint(path, CPU)
     forget_checkpoints(path)
     assert not list(tmp_path.iterdir())
