@@ -87,7 +87,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(open_inference.router, dependencies=guards)  # errors of its own shape
     for module in (datasets, jobs, job_history, models, aliases, metrics):
         app.include_router(module.router, dependencies=guards, responses=refusals)
-    app.include_router(health.router, dependencies=[known_query])
+    for router in (health.router, open_inference.probes):
+        app.include_router(router, dependencies=[known_query])
     problems.install(app)
     openapi.install(app)
     add_middleware(app, settings, counters)

@@ -23,7 +23,7 @@ from api_schemas.oip import (
     TensorMetadata,
 )
 from service import media, models, oip, openapi
-from service.dependencies import Parts, PartsDep
+from service.dependencies import OpenPartsDep, Parts, PartsDep
 from service.errors import BadRequest, NotFound, UnsupportedMediaType
 from service.tables import ModelRow
 from trainer import Mixture
@@ -35,17 +35,17 @@ FEW_BYTES = 1 << 14  # of a body that is parsed on the event loop
 FEW_VALUES = 1 << 11  # of points that are computed with those of other requests
 MAX_JSON_VALUES = 1 << 21
 
-router = APIRouter(
-    prefix=oip.PREFIX,
-    tags=["open inference protocol"],
-    responses={
-        "default": {"model": InferError, "description": "What is wrong"},
-        **{
-            status: {"model": InferError, "description": HTTPStatus(status).phrase}
-            for status in (401, 403, 429)
-        },
-    },
-)
+TAG = "open inference protocol"
+PROBLEM: dict[int | str, dict[str, Any]] = {
+    "default": {"model": InferError, "description": "What is wrong"}
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": InferError, "description": HTTPStatus(status).phrase}
+    for status in (401, 403, 429)
+}
+
+router = APIRouter(prefix=oip.PREFIX, tags=[TAG], responses={**PROBLEM, **REFUSALS})
+probes = APIRouter(prefix=f"{oip.PREFIX}/health", tags=[TAG], responses=PROBLEM)  # need no key
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "response_model_exclude_none": True,
@@ -80,14 +80,14 @@ def server_metadata() -> ServerMetadata:
     return ServerMetadata(name="kvae", version=version_of("kvae"), extensions=extensions)
 
 
-@router.get("/health/live")
+@probes.get("/live")
 def server_live() -> ServerLive:
     """The process answers."""
     return ServerLive()
 
 
-@router.get("/health/ready")
-def server_ready(parts: PartsDep) -> ServerReady:
+@probes.get("/ready")
+def server_ready(parts: OpenPartsDep) -> ServerReady:
     """The database can be reached, so that models can be found."""
     with parts.database.read() as session:
         session.execute(select(1))

@@ -19,7 +19,7 @@ from tests.servers import embedded_service
 from tests.traces import TraceReceiver, trace_receiver
 
 ORIGIN = "https://app.example"
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}
 READS = ("/assign", "/v2/")
 INFER = {"inputs": [{"name": "points", "shape": [1, 2], "datatype": "FP64", "data": [0, 0]}]}
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
