@@ -74,7 +74,7 @@ def api_server(folder: Path) -> Iterator[tuple[str, Database]]:
     )
     config = uvicorn.Config(create_app(settings), port=free_port(), log_level="warning")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     database = Database(url)
     try:

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -80,20 +81,22 @@ def test_it_can_be_written(storage: Storage) -> None:
     storage.check()
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow over 4 KiB."""
+    """No file of this process can grow over 4 KiB; not for longer than a call, as it may log."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_is_named_and_nothing_is_left(storage: Storage) -> None:
-    with pytest.raises(StorageUnavailable, match="the disk failed: File too large"):
+    failed = pytest.raises(StorageUnavailable, match="the disk failed: File too large")
+    with failed, full_disk():
         storage.put(b"x" * 5000)
     assert files(storage) == []
 
