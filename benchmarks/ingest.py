@@ -8,13 +8,11 @@ for the gaps, 0/1 columns for the category.
 import argparse
 import json
 import os
-import re
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,13 +20,13 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from benchmarks.peak import PeakMemory
 from service.embedded import embedded_stack
 
 ROWS = 50_000  # written at once
 NUMBERS = 12
 CITIES = np.array(["Bern", "Oslo", "Rome", "Turku", "Vaduz"])
 PATH = "/datasets?missing=median&categories=onehot"
-SAMPLED_EVERY = 0.02  # seconds
 
 
 @dataclass(frozen=True)
@@ -42,32 +40,6 @@ class Figures:
     resident_peak: float
     anonymous_before: float
     anonymous_peak: float
-
-
-class Memory:
-    """Highest memory of a process while the body runs, in MiB."""
-
-    def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
-        self._over = Event()
-        self._thread = Thread(target=self._sample, daemon=True)
-        self.before = self.peak = self._read()
-
-    def __enter__(self) -> "Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._over.wait(SAMPLED_EVERY):
-            self.peak = np.maximum(self.peak, self._read())
-
-    def _read(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        found = dict(re.findall(r"(VmRSS|RssAnon):\s+(\d+) kB", self._status.read_text()))
-        return np.array([int(found["VmRSS"]), int(found["RssAnon"])]) / 1024
 
 
 def write_table(path: Path, size: int) -> None:
@@ -87,7 +59,7 @@ def measure(folder: Path, megabytes: float) -> Figures:
     with embedded_stack(folder / "service", 0) as stack:
         pid = next(c.process.pid for c in stack.children if c.name == "api" and c.process)
         start = time.perf_counter()
-        with Memory(pid) as memory:
+        with PeakMemory(pid) as memory:
             dataset = _upload(stack.address, path)
         seconds = time.perf_counter() - start
     before, peak = memory.before.tolist(), memory.peak.tolist()

@@ -4,22 +4,21 @@
 """
 
 import json
-import re
+import os
 import sys
 from pathlib import Path
 from subprocess import run
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 
 from api_schemas.training import training_config
+from benchmarks.peak import PeakMemory
 from trainer.loop import Report, train
 from trainer.npy import map_npy
 from trainer.state import TrainingState
 
 DIMENSIONS, COMPONENTS, BATCH, CHUNK = 16, 10, 1024, 1 << 18
-SAMPLED_EVERY = 0.02  # seconds
 
 
 def write_points(path: Path, n: int) -> None:
@@ -55,30 +54,9 @@ def _train(path: Path, epochs: float | None) -> dict[str, Any]:
     else:
         options |= {"iterations": 2}
     config = training_config(COMPONENTS, **options)
-    with _Peak() as peak:
+    with PeakMemory(os.getpid()) as memory:
         train(map_npy(path), config, threads=1, on_iteration=keep)
-    return {"peak_mib": peak.kib / 1024, "seconds": [r.seconds for r in reports]}
-
-
-class _Peak:
-    """Highest anonymous memory of this process while the body runs."""
-
-    def __init__(self) -> None:
-        self.kib, self._over = 0, Event()
-        self._thread = Thread(target=self._sample, daemon=True)
-
-    def __enter__(self) -> "_Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._over.wait(SAMPLED_EVERY):
-            found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
-            self.kib = max(self.kib, int(found[1]) if found else 0)
+    return {"peak_mib": float(memory.peak[1]), "seconds": [r.seconds for r in reports]}
 
 
 if __name__ == "__main__":

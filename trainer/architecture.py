@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from api_schemas.training import EstimatorName, GeneratorName, TrainingOptions
 
-BERNOULLI_FROM = 16  # pixels
+BERNOULLI_FROM = 16  # pixels; a smaller image is learnt with the Gaussian
 CONV_FROM = 33  # pixels; a smaller image is a vector to an MLP
 VAE_FILTERS = (8, 16, 32, 64)  # Locatello et al. (2018), appendix A.1
 ESTIMATOR_LAYERS = 3  # each with twice the filters of the one before
