@@ -104,8 +104,8 @@ class Scaling:
         out = torch.empty((len(points), *inner_shape(points.shape[1:])), device=device)
         for part in chunks(points):
             scaled = (np.asarray(points[part], np.float64) - self.shift) / self.scale
-            scaled = scaled.clip(-FARTHEST, FARTHEST)
-            out[part] = torch.from_numpy(scaled.astype(np.float32)).view_as(out[part])
+            near = scaled.clip(-FARTHEST, FARTHEST).astype(np.float32)
+            out[part] = torch.from_numpy(near).view_as(out[part])
         return out
 
     def undo(self, x: Tensor, point_shape: tuple[int, ...]) -> NDArray[np.floating]:
