@@ -90,9 +90,9 @@ class Scaling:
     def fit(cls, points: Points) -> "Scaling":
         """Read off the training points, in float64, a chunk at a time."""
         if points.ndim > 2:
-            low = min(float(points[part].min()) for part in chunks(points))
-            high = max(float(points[part].max()) for part in chunks(points))
-            return cls(np.array([low]), np.array([(high - low) or 1.0]))
+            lowest = min(float(points[part].min()) for part in chunks(points))
+            highest = max(float(points[part].max()) for part in chunks(points))
+            return cls(np.array([lowest]), np.array([(highest - lowest) or 1.0]))
         low, high = _reach(points)
         mean = _mean(points, lambda x: x.clip(low, high))
         std = np.sqrt(_mean(points, lambda x: np.square(x.clip(low, high) - mean)))
