@@ -62,8 +62,10 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(url)
     database = Database(url)
     model_id = publish(database, fit)
-    (folder / "archive").mkdir()
-    path = Exporter().write(database, model_id, folder / "archive")
+    (folder / "parts").mkdir()
+    path = folder / "model.zip"
+    with path.open("wb") as file:
+        Exporter().write(database, model_id, folder / "parts", file)
     database.close()
     return path
 
