@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api_schemas.common import Problem, ProblemError
@@ -30,6 +31,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(OperationalError)(_database_away)
+    app.exception_handler(PoolTimeout)(_database_away)
     app.exception_handler(DataError)(_unstorable)
     app.exception_handler(Exception)(_unforeseen)
 

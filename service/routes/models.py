@@ -167,7 +167,8 @@ def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
     with parts.database.read() as session:
         model = models.get(session, ref)
         models.check_component(model, component, "path", "component")
-        mixture = parts.inference.cache.get(model.id).mixture
-        n = components.shown(model, SAMPLES)
-        drawn = parts.inference.run(lambda: mixture.sample(n, component))
-        return components.detail(session, parts.storage, model, component, drawn.points)
+        known = components.known(session, model, component)
+    mixture = parts.inference.cache.get(model.id).mixture
+    n = components.shown(model, SAMPLES)
+    drawn = parts.inference.run(lambda: mixture.sample(n, component))
+    return components.detail(parts.storage, known, drawn.points)

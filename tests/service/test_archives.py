@@ -117,8 +117,8 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
         assert models.weights(session, model.id) == fit.mixture.to_bytes()
         with pytest.raises(NotFound, match="was imported"):
             assignments.page(session, model, None, -1, 20)
-        samples = np.zeros((1, 2))
-        shown = components.detail(session, Folder(Path()), model, 1, samples)
+        known = components.known(session, model, 1)
+    shown = components.detail(Folder(Path()), known, np.zeros((1, 2)))
     assert (view.provenance.source, view.aliases) == ("imported", [])
     assert view.provenance.origin == archive.manifest.id
     assert view.sizes == np.bincount(fit.partition).tolist()
