@@ -2,11 +2,11 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service import keys
@@ -18,6 +18,7 @@ from service.rate_limits import RateLimiter
 from service.settings import Settings
 
 REMEMBERED_SECONDS = 2.0  # a revoked key works that much longer
+THREADS = 4  # that no slow call can hold
 READING_METHODS = ("GET", "HEAD")
 READING_PATHS = ("/assign", "/v2/")  # asked by POST, but change nothing
 
@@ -55,6 +56,7 @@ class Gate:
 
     keyring: Keyring
     limiter: RateLimiter | None
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
 
 
 async def admitted(
@@ -66,14 +68,14 @@ async def admitted(
     token = credentials.credentials if credentials else None
     caller = gate.keyring.remembered(token)
     if caller is None:
-        caller = await run_in_threadpool(gate.keyring.look_up, token)
+        caller = await to_thread.run_sync(gate.keyring.look_up, token, limiter=gate.threads)
     request.state.key = caller.key
     if caller.key is None:
         check_local(request)
     check_role(request, caller)
     if gate.limiter:
         who = caller.key or (request.client.host if request.client else "")
-        if usage := await run_in_threadpool(gate.limiter.count, who):
+        if usage := await to_thread.run_sync(gate.limiter.count, who, limiter=gate.threads):
             request.state.headers |= usage.headers()
     return caller
 

@@ -17,21 +17,35 @@ from api_schemas.archives import LOADER, MANIFEST, README, WEIGHTS, ArchivedFile
 from service import models
 from service.archives import load
 from service.database import Database
+from service.errors import Busy
 from service.storage.base import DISK_ERRORS
 from service.tables import ComponentRow, ModelRow, WeightChunkRow
 
 MAX_ONNX_BYTES = 1 << 30  # of weights; a graph's file holds no more than 2 GiB
 TRACING_SECONDS = 600
+MAX_EXPORTS = 4  # one that goes on and those that wait, each of which holds a thread
+RETRY_SECONDS = "10"
 
 
 class Exporter:
-    """Writes archives; graphs are traced one at a time, in a process of their own."""
+    """Writes archives one at a time; graphs are traced in a process of their own."""
 
     def __init__(self) -> None:
-        self._tracing = threading.Lock()
+        self._places = threading.BoundedSemaphore(MAX_EXPORTS)
+        self._turn = threading.Lock()
 
     def write(self, database: Database, ref: str, folder: Path, file: IO[bytes]) -> None:
-        """Write a model's archive by way of an empty folder. Raises NotFound."""
+        """Write a model's archive by way of an empty folder. Raises NotFound or Busy."""
+        if not self._places.acquire(blocking=False):
+            detail = f"{MAX_EXPORTS} models are being exported already; try again later"
+            raise Busy("exports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
+        try:
+            with self._turn:
+                self._write(database, ref, folder, file)
+        finally:
+            self._places.release()
+
+    def _write(self, database: Database, ref: str, folder: Path, file: IO[bytes]) -> None:
         with database.read() as session:
             model = models.get(session, ref)
             _write_weights(session, model, folder / WEIGHTS)
@@ -39,8 +53,7 @@ class Exporter:
             known = session.scalars(features.order_by(ComponentRow.number)).all()
             view = models.view(model)
         if model.weights_bytes <= MAX_ONNX_BYTES:
-            with self._tracing:
-                trace(folder / WEIGHTS, folder)
+            trace(folder / WEIGHTS, folder)
         (folder / LOADER).write_bytes(Path(load.__file__).read_bytes())
         (folder / README).write_text(_readme(model))
         manifest = Manifest(

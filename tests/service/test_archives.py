@@ -18,10 +18,10 @@ from safetensors.torch import load as load_tensors
 
 from api_schemas.archives import MEMBERS
 from service import assignments, components, models
-from service.archives import imports, load
+from service.archives import export, imports, load
 from service.archives.export import Exporter
 from service.database import Database, migrate
-from service.errors import NotFound, ServiceError
+from service.errors import Busy, NotFound, ServiceError
 from service.ownership import Caller
 from service.storage import Folder
 from tests.points import three_blobs
@@ -68,6 +68,15 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
         Exporter().write(database, model_id, folder / "parts", file)
     database.close()
     return path
+
+
+def test_more_exports_than_may_wait_are_sent_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "MAX_EXPORTS", 0)
+    with pytest.raises(Busy, match="try again later") as raised:
+        Exporter().write(database, "mdl_x", Path(), io.BytesIO())
+    assert raised.value.headers == {"Retry-After": "10"}
 
 
 def unpacked(path: Path) -> Files:
