@@ -20,6 +20,7 @@ from service.settings import Settings
 REMEMBERED_SECONDS = 2.0  # a revoked key works that much longer
 THREADS = 4  # that no slow call can hold
 READING_METHODS = ("GET", "HEAD")
+PROXY_HEADERS = ("forwarded", "via", "x-forwarded-", "x-real-ip")
 READING_PATHS = ("/assign", "/v2/")  # asked by POST, but change nothing
 
 BEARER = HTTPBearer(auto_error=False, description="a key, as `kvae keys create` shows it")
@@ -42,7 +43,8 @@ class Keyring:
         """The caller of a token. Raises Unauthorized."""
         with self._database.read() as session:
             caller = keys.caller(session, token, self._settings)
-        if caller.key:
+            is_noted = keys.is_use_noted(session, caller.key)
+        if caller.key and not is_noted:
             with self._database.write() as session:
                 keys.note_use(session, caller.key)
         until = time.monotonic() + REMEMBERED_SECONDS
@@ -86,11 +88,14 @@ CallerDep = Annotated[Caller, Depends(admitted)]
 def check_local(request: Request) -> None:
     """Raise Forbidden unless the request comes from this machine and was meant for it.
 
-    The second half keeps out what reaches loopback by a proxy, or by a web page in a browser here.
+    That keeps out web pages in a browser here and proxies, but for those that neither keep the
+    Host nor say what they are: nothing tells their requests from local ones.
     """
     client = request.client.host if request.client else ""
     site = request.headers.get("sec-fetch-site", "none")
-    if is_loopback(client) and is_loopback(request.url.hostname or "") and site != "cross-site":
+    is_direct = not any(name.startswith(PROXY_HEADERS) for name in request.headers)
+    is_meant = is_loopback(request.url.hostname or "") and site != "cross-site"
+    if is_loopback(client) and is_meant and is_direct:
         return
     detail = (
         "this service has no keys yet and so answers only on its own machine; "

@@ -273,6 +273,8 @@ def test_a_trace_leads_from_the_request_to_the_worker(guarded: Guarded) -> None:
     [
         {"Host": "kvae.example"},  # by a proxy, or a name that was made to mean this machine
         {"X-Forwarded-For": "10.0.0.1"},
+        {"X-Forwarded-Proto": "https"},
+        {"Via": "1.1 proxy"},
         {"Sec-Fetch-Site": "cross-site"},  # by a page of somebody else
     ],
 )
