@@ -4,7 +4,6 @@ from itertools import chain
 from math import prod
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -85,6 +84,9 @@ def _members(
     """Training points, for as long as their data set is there."""
     if points_sha256 is None or not rows:
         return []
-    points = np.load(storage.path(points_sha256), mmap_mode="r")[rows]
+    try:
+        points = datasets.stored(storage, points_sha256)[rows]
+    except FileNotFoundError:  # deleted since it was looked up
+        return []
     members = zip(rows, datasets.values_of(model.columns, points), strict=True)
     return [PointRow(row=row, values=values) for row, values in members]

@@ -93,7 +93,7 @@ class JobState:
         age = GaugeMetricFamily("kvae_worker_age_seconds", "since a worker took a test message")
         with self._database.read() as session:
             query = select(JobRow.status, func.count()).group_by(JobRow.status)
-            found = dict(session.execute(query).tuples().all())
+            found = dict(session.execute(query).all())
             beat_at = pulse.last(session)
         for status in get_args(JobStatus):
             by_status.add_metric([status], found.get(status, 0))
@@ -130,7 +130,7 @@ class JobSeconds:
         with self._lock, self._database.read() as session:
             now = utc_now()
             ended = select(JobRow.id, JobRow.finished_at).where(JobRow.finished_at >= self._since)
-            for job_id, at in session.execute(ended).tuples():
+            for job_id, at in session.execute(ended):
                 if at and (job_id, at) not in self._counted:
                     self._count(_last_run(session, job_id))
                     self._counted.add((job_id, at))

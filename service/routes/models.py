@@ -61,7 +61,8 @@ def import_model(
 ) -> Model:
     """Import an exported archive, as the raw body or as `file` of a form.
 
-    The same archive again gives the same model. No alias moves.
+    The same archive again gives the same model, so that no Idempotency-Key is needed. No alias
+    moves.
     """
     for name in form.fields:
         raise InvalidInput.at("body", name, msg="unknown field; this call takes file")

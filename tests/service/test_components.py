@@ -84,3 +84,5 @@ def test_members_are_shown_in_the_data_s_own_columns(
     assert shown.samples[0] == dict(zip("xy", points[0].tolist(), strict=True))
     assert abs(shown.features[0].shift) >= abs(shown.features[1].shift)
     assert ([item.component for item in page.data], page.has_more) == ([1], True)
+    storage.path(known.points_sha256 or "").unlink()  # as by a DELETE in this moment
+    assert components.detail(storage, known, points[:3]).typical == []
