@@ -57,6 +57,7 @@ def test_slow_calls_hold_up_neither_health_nor_refusals(tmp_path: Path) -> None:
             time.sleep(1)
             for path, headers, status in (
                 ("/healthz", {}, 200),
+                ("/v2/health/live", {}, 200),
                 ("/nowhere", {}, 404),
                 ("/jobs", {"Authorization": "Bearer kvae_x_y"}, 401),
             ):
