@@ -3,16 +3,16 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
 from service import keys
 from service.database import Database
 from service.errors import Forbidden
-from service.hosts import is_loopback
+from service.hosts import hostname, is_loopback
 from service.ownership import Caller
 from service.rate_limits import RateLimiter
 from service.settings import Settings
@@ -21,7 +21,14 @@ REMEMBERED_SECONDS = 2.0  # a revoked key works that much longer
 READING_METHODS = ("GET", "HEAD")
 READING_PATHS = ("/assign", "/v2/")  # asked by POST, but change nothing
 
-BEARER = HTTPBearer(auto_error=False, description="a key, as `kvae keys create` shows it")
+BEARER = {
+    "HTTPBearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "a key, as `kvae keys create` shows it",
+    }
+}
+SECURITY: dict[str, Any] = {"security": [{name: [] for name in BEARER}]}
 
 
 class Keyring:
@@ -57,13 +64,11 @@ class Gate:
     limiter: RateLimiter | None
 
 
-async def admitted(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
-) -> Caller:
+async def admitted(request: Request) -> Caller:
     """The request's caller. Raises Unauthorized, Forbidden or TooMany."""
     gate: Gate = request.app.state.gate
-    token = credentials.credentials if credentials else None
+    scheme, given = get_authorization_scheme_param(request.headers.get("authorization"))
+    token = given if given and scheme.lower() == "bearer" else None
     caller = gate.keyring.remembered(token)
     if caller is None:
         caller = await run_in_threadpool(gate.keyring.look_up, token)
@@ -78,9 +83,6 @@ async def admitted(
     return caller
 
 
-CallerDep = Annotated[Caller, Depends(admitted)]
-
-
 def check_local(request: Request) -> None:
     """Raise Forbidden unless the request comes from this machine and was meant for it.
 
@@ -88,7 +90,8 @@ def check_local(request: Request) -> None:
     """
     client = request.client.host if request.client else ""
     site = request.headers.get("sec-fetch-site", "none")
-    if is_loopback(client) and is_loopback(request.url.hostname or "") and site != "cross-site":
+    meant = hostname(request.headers.get("host", ""))
+    if is_loopback(client) and is_loopback(meant) and site != "cross-site":
         return
     detail = (
         "this service has no keys yet and so answers only on its own machine; "
