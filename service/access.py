@@ -3,16 +3,16 @@
 import hashlib
 import time
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
+from fastapi.security.utils import get_authorization_scheme_param
 
 from service import keys
 from service.database import Database
 from service.errors import Forbidden
-from service.hosts import is_loopback
+from service.hosts import hostname, is_loopback
 from service.ownership import Caller
 from service.rate_limits import RateLimiter
 from service.settings import Settings
@@ -23,7 +23,14 @@ READING_METHODS = ("GET", "HEAD")
 PROXY_HEADERS = ("forwarded", "via", "x-forwarded-", "x-real-ip")
 READING_PATHS = ("/assign", "/v2/")  # asked by POST, but change nothing
 
-BEARER = HTTPBearer(auto_error=False, description="a key, as `kvae keys create` shows it")
+BEARER = {
+    "HTTPBearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "a key, as `kvae keys create` shows it",
+    }
+}
+SECURITY: dict[str, Any] = {"security": [{name: [] for name in BEARER}]}
 
 
 class Keyring:
@@ -61,13 +68,11 @@ class Gate:
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
 
 
-async def admitted(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
-) -> Caller:
+async def admitted(request: Request) -> Caller:
     """The request's caller. Raises Unauthorized, Forbidden or TooMany."""
     gate: Gate = request.app.state.gate
-    token = credentials.credentials if credentials else None
+    scheme, given = get_authorization_scheme_param(request.headers.get("authorization"))
+    token = given if given and scheme.lower() == "bearer" else None
     caller = gate.keyring.remembered(token)
     if caller is None:
         caller = await to_thread.run_sync(gate.keyring.look_up, token, limiter=gate.threads)
@@ -82,9 +87,6 @@ async def admitted(
     return caller
 
 
-CallerDep = Annotated[Caller, Depends(admitted)]
-
-
 def check_local(request: Request) -> None:
     """Raise Forbidden unless the request comes from this machine and was meant for it.
 
@@ -94,7 +96,7 @@ def check_local(request: Request) -> None:
     client = request.client.host if request.client else ""
     site = request.headers.get("sec-fetch-site", "none")
     is_direct = not any(name.startswith(PROXY_HEADERS) for name in request.headers)
-    is_meant = is_loopback(request.url.hostname or "") and site != "cross-site"
+    is_meant = is_loopback(hostname(request.headers.get("host", ""))) and site != "cross-site"
     if is_loopback(client) and is_meant and is_direct:
         return
     detail = (

@@ -11,19 +11,13 @@ from pydantic.json_schema import models_json_schema
 from api_schemas.common import Problem
 from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
-from api_schemas.models import AliasMove
 from api_schemas.oip import InferRequest
 from service import media
+from service.access import BEARER
 from service.examples import examples
 
 MEDIA_TYPE_HEADERS = ("accept", "content-type")
-SCHEMAS = (
-    AliasMove,
-    AssignRequest,
-    InferRequest,
-    JobCreate,
-    Problem,
-)  # which FastAPI does not find by itself
+SCHEMAS = (AssignRequest, InferRequest, JobCreate, Problem)  # which FastAPI does not find by itself
 PAGE_KEYS = ("id", "row", "component", "iteration")  # what items are found by
 REF = "#/components/schemas/{model}"
 TEXT = {"type": "string"}
@@ -87,6 +81,7 @@ def install(app: FastAPI) -> None:
                 [(model, "validation") for model in SCHEMAS], ref_template=REF
             )
             document["components"]["schemas"].update(bodies["$defs"])
+            document["components"]["securitySchemes"] = BEARER
             _add_examples(document["components"]["schemas"])
             _drop_media_types(document["paths"])
         return document

@@ -2,23 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
 from api_schemas.common import Page
 from api_schemas.models import Alias, AliasMove, AliasName
-from service import aliases, media, models, openapi
+from service import aliases, models
 from service.dependencies import PartsDep
 from service.paging import After, Limit
-from service.problems import responses, validated
+from service.problems import responses
+from service.routing import GuardedRoute
 
-router = APIRouter(prefix="/aliases", tags=["models"])
+router = APIRouter(prefix="/aliases", tags=["models"], route_class=GuardedRoute)
 
 Name = Annotated[AliasName, Path(description="lower-case letters, digits and - _ .")]
-
-
-async def received_body(request: Request, parts: PartsDep) -> bytes:
-    """A parameter of the route itself would be read before anyone is asked for a key."""
-    return await request.body()
 
 
 @router.put(
@@ -27,22 +23,15 @@ async def received_body(request: Request, parts: PartsDep) -> bytes:
         201: {"model": Alias, "description": "The name is new"},
         **responses(400, 404, 413, 422, 503),
     },
-    openapi_extra=openapi.body({media.JSON: openapi.ref("AliasMove")}),
 )
-def put_alias(
-    parts: PartsDep,
-    name: Name,
-    body: Annotated[bytes, Depends(received_body)],
-    response: Response,
-) -> Alias:
+def put_alias(parts: PartsDep, name: Name, body: AliasMove, response: Response) -> Alias:
     """Point a name at a model, whether or not it is in use.
 
     `default` is what /assign and /sample use when no model is named. It moves to each newly
     trained model until it is put here, and then stays.
     """
-    ref = validated(AliasMove, body).model
     with parts.database.write() as session:
-        model = models.get(session, ref, keep=True)
+        model = models.get(session, body.model, keep=True)
         is_new = aliases.pin(session, name, model.id)
         session.expire_all()
         answer = aliases.view(aliases.get(session, name))

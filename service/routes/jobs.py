@@ -20,9 +20,10 @@ from service.errors import BadRequest, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
 from service.problems import responses, validated
+from service.routing import GuardedRoute
 from service.tables import DatasetRow, JobRow
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=GuardedRoute)
 
 FORM_FIELDS = {
     "file": uploads.BINARY,

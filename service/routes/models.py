@@ -18,9 +18,10 @@ from service.dependencies import PartsDep
 from service.errors import InvalidInput
 from service.paging import After, Limit, newest_first
 from service.problems import responses
+from service.routing import GuardedRoute
 from service.tables import ModelRow
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=GuardedRoute)
 
 FORM = {"type": "object", "required": ["file"], "properties": {"file": uploads.BINARY}}
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
