@@ -99,7 +99,10 @@ def cancel_job(parts: PartsDep, job_id: str) -> Job:
 
 @router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
 def resume_job(parts: PartsDep, job_id: str) -> Job:
-    """Go on with a cancelled or failed job after its last checkpoint, to the very same model."""
+    """Go on with a cancelled or failed job after its last checkpoint, to the very same model.
+
+    Its checkpoints are kept for a time after it ended; later it starts anew, as its log says.
+    """
     with parts.database.write() as session:
         datasets.hold(session, jobs.get(session, job_id).dataset_id)
         job = jobs.view(jobs.resume(session, job_id))
