@@ -106,7 +106,7 @@ def test_others_write_while_an_upload_is_stored(
         with database.write() as session:
             jobs_made.append(rows.job(session).id)
 
-    watched.meanwhile = make_job  # type: ignore[method-assign]
+    watched.meanwhile = make_job
     store(database, watched, tmp_path)
     assert jobs_made
 
@@ -119,12 +119,12 @@ def test_an_upload_of_what_is_just_being_collected_waits_and_stores_it_again(
     uploading = threading.Thread(target=store, args=(database, watched, tmp_path))
 
     def upload_the_same() -> None:
-        watched.meanwhile = lambda: None  # type: ignore[method-assign]
+        watched.meanwhile = lambda: None
         uploading.start()
         uploading.join(0.3)
         assert uploading.is_alive()
 
-    watched.meanwhile = upload_the_same  # type: ignore[method-assign]
+    watched.meanwhile = upload_the_same
     datasets.delete(database, watched, points)
     uploading.join()
     assert watched.path(name).exists()
