@@ -2,8 +2,8 @@
 
 How much a packed file takes is known once it is unpacked, and a small one can take gigabytes. So
 whoever serves has this process do it, which answers with plain batches of bounded size.
-stdin: JSON of path and column names, none for the schema alone. stdout: an Arrow stream. A refusal
-is a line on stderr and the status 1.
+stdin: JSON of the kind, the path and column names, none for the schema alone. stdout: an Arrow
+stream. A refusal is a line on stderr and the status 1.
 """
 
 import json
@@ -19,7 +19,7 @@ from pyarrow import ipc, parquet
 MEMORY_BYTES = 1 << 30
 BATCH_VALUES, BATCH_BYTES = 1 << 20, 32 << 20
 MAX_COLUMNS = 65_536
-PARQUET_MAGIC = b"PAR1"
+PARQUET = "Parquet"
 FILE_MAGIC = b"ARROW1"
 STREAM_START = 8  # of an Arrow file, which is a stream between its magic and its footer
 
@@ -86,17 +86,18 @@ def _plain_schema(schema: pa.Schema, names: list[str]) -> pa.Schema:
     )
 
 
-def _send(path: Path, names: list[str]) -> None:
-    with pa.memory_map(str(path)) as file:
-        is_parquet = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
-        stream = None if is_parquet else ipc.open_stream(at_stream(file))
-        schema = stream.schema if stream else parquet.read_schema(file)
+def _send(kind: str, path: Path, names: list[str]) -> None:
+    if kind == PARQUET:
+        schema, batches = parquet.read_schema(path, memory_map=True), parquet_batches
+    else:
+        with pa.memory_map(str(path)) as file:
+            schema, batches = ipc.open_stream(at_stream(file)).schema, ipc_batches
     if len(schema) > MAX_COLUMNS:
         raise ValueError(f"{len(schema):,} columns; at most {MAX_COLUMNS:,} are taken")
     sent = _plain_schema(schema, names) if names else schema
     with ipc.new_stream(sys.stdout.buffer, sent) as stream:
         if names:
-            for batch in (parquet_batches if is_parquet else ipc_batches)(path, names):
+            for batch in batches(path, names):
                 stream.write_batch(batch)
 
 
@@ -104,8 +105,8 @@ def main() -> None:
     """Answer one request."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     try:
-        path, names = json.load(sys.stdin)
-        _send(Path(path), names)
+        kind, path, names = json.load(sys.stdin)
+        _send(kind, Path(path), names)
     except MemoryError:  # Arrow's too
         sys.exit(f"unpacking it takes over {MEMORY_BYTES:,} bytes of memory")
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -19,9 +19,10 @@ from service.ingest.messages import is_packed
 from service.ingest.source import Source, bad_file, check_columns, first_line
 from service.ingest.table import Batches, Table, table_source
 
-PARQUET_MAGIC = unpacking.PARQUET_MAGIC
+PARQUET_MAGIC = b"PAR1"
 FILE_MAGIC = unpacking.FILE_MAGIC
 STREAM_MAGIC = b"\xff\xff\xff\xff"
+PARQUET, ARROW = unpacking.PARQUET, "Arrow"
 
 
 def open_parquet(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
@@ -36,19 +37,19 @@ def open_ipc(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
 
 def parquet_table(path: Path) -> Table:
     """Raises InvalidInput."""
-    with _damaged("Parquet"), _unpacking(path, []) as stream:
+    with _damaged(PARQUET), _unpacking(PARQUET, path, []) as stream:
         schema = stream.read_all().schema
         check_columns(schema.names)
-    return Table(schema, partial(_unpacked, "Parquet", path))
+    return Table(schema, partial(_unpacked, PARQUET, path))
 
 
 def ipc_table(path: Path) -> Table:
     """Raises InvalidInput."""
-    with _damaged("Arrow"), pa.memory_map(str(path)) as file:
+    with _damaged(ARROW), pa.memory_map(str(path)) as file:
         packed = is_packed(unpacking.at_stream(file))
         schema = ipc.open_stream(unpacking.at_stream(file)).schema
         check_columns(schema.names)
-    return Table(schema, partial(_unpacked if packed else _mapped, "Arrow", path))
+    return Table(schema, partial(_unpacked if packed else _mapped, ARROW, path))
 
 
 def _mapped(kind: str, path: Path, names: list[str]) -> Batches:
@@ -57,12 +58,12 @@ def _mapped(kind: str, path: Path, names: list[str]) -> Batches:
 
 
 def _unpacked(kind: str, path: Path, names: list[str]) -> Batches:
-    with _damaged(kind), _unpacking(path, names) as stream:
+    with _damaged(kind), _unpacking(kind, path, names) as stream:
         yield from stream
 
 
 @contextmanager
-def _unpacking(path: Path, names: list[str]) -> Iterator[ipc.RecordBatchStreamReader]:
+def _unpacking(kind: str, path: Path, names: list[str]) -> Iterator[ipc.RecordBatchStreamReader]:
     """What a process of bounded memory reads of a file: `service.unpacking`.
 
     Raises pyarrow.ArrowInvalid, after the block for a stream that breaks off: it seems to end.
@@ -70,7 +71,7 @@ def _unpacking(path: Path, names: list[str]) -> Iterator[ipc.RecordBatchStreamRe
     command = [sys.executable, "-m", unpacking.__name__]
     environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
     with TemporaryFile() as request, TemporaryFile() as said:
-        request.write(json.dumps([str(path.absolute()), names]).encode())
+        request.write(json.dumps([kind, str(path), names]).encode())
         request.seek(0)
         with subprocess.Popen(
             command, env=environment, stdin=request, stdout=subprocess.PIPE, stderr=said
