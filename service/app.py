@@ -23,6 +23,7 @@ from service.queue import JobQueue, create_celery
 from service.rate_limits import RateLimiter
 from service.routes import (
     aliases,
+    assignments,
     datasets,
     health,
     inference,
@@ -85,7 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     refusals = problems.responses(401, 403, 429)
     app.include_router(inference.router, dependencies=guards, responses=refusals)
     app.include_router(open_inference.router, dependencies=guards)  # errors of its own shape
-    for module in (datasets, jobs, job_history, models, aliases, metrics):
+    for module in (datasets, jobs, job_history, models, assignments, aliases, metrics):
         app.include_router(module.router, dependencies=guards, responses=refusals)
     for router in (health.router, open_inference.probes):
         app.include_router(router, dependencies=[known_query])

@@ -113,7 +113,7 @@ class JobSeconds:
         self._counted: dict[str, datetime] = {}
         self._seconds = Histogram(
             "kvae_job_seconds",
-            "seconds of ended jobs: waiting for a worker, in iterations, and around those",
+            "seconds of ended jobs: waiting, assigning, or in iterations and around those",
             ["phase"],
             buckets=JOB_BUCKETS,
             registry=registry,
@@ -137,8 +137,11 @@ class JobSeconds:
         self._seconds.labels("waiting").observe(waited.total_seconds())
         if job.started_at is None:
             return
+        worked = (finished - job.started_at).total_seconds()
+        if job.type == "assign":
+            self._seconds.labels("assigning").observe(worked)
+            return
         metrics = select(EventRow.data).where(EventRow.job_id == job.id, EventRow.type == "metrics")
         iterations = sum(float(data.get("seconds", 0)) for data in session.scalars(metrics))
-        around = (finished - job.started_at).total_seconds() - iterations
         self._seconds.labels("iterations").observe(iterations)
-        self._seconds.labels("around").observe(max(0.0, around))
+        self._seconds.labels("around").observe(max(0.0, worked - iterations))

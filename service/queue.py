@@ -1,13 +1,17 @@
 """Messages to the workers. They may be lost or doubled: the database says what is to be done."""
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from service.assign_jobs import Part
 from service.settings import Settings
 
 TRAIN_TASK = "kvae.train"
+ASSIGN_TASK = "kvae.assign"
 PULSE_TASK = "kvae.pulse"
 QUEUE = "kvae"
 
@@ -33,17 +37,26 @@ def create_celery(settings: Settings) -> Celery:
 
 
 class JobQueue:
-    """Sends jobs' ids to the workers."""
+    """Tells the workers what is to be done; if the broker is away, the sweeper will do it later."""
 
     def __init__(self, celery: Celery) -> None:
         self.celery = celery
 
-    def send(self, job_id: str) -> None:
-        """Tell a worker of a queued job; if the broker is away, the sweeper will do it later."""
+    def send_jobs(self, job_ids: Iterable[str]) -> None:
+        """Tell workers of queued trainings."""
+        self._send(TRAIN_TASK, ([job_id] for job_id in job_ids))
+
+    def send_parts(self, parts: Iterable[Part]) -> None:
+        """Tell workers of parts of assign jobs."""
+        self._send(ASSIGN_TASK, ([*part] for part in parts))
+
+    def _send(self, task: str, messages: Iterable[list[Any]]) -> None:
+        """The first that can't be sent is the last that is tried."""
         try:
-            self.celery.send_task(TRAIN_TASK, [job_id])
+            for message in messages:
+                self.celery.send_task(task, message)
         except (OperationalError, OSError) as error:
-            log.warning("job %s is queued but not sent: %s", job_id, error)
+            log.warning("%s %s is queued but not sent: %s", task, message, error)
 
     def is_empty(self) -> bool:
         """True when no message waits. Raises OperationalError when the broker is away."""

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from api_schemas.common import Page
 from api_schemas.datasets import DatasetOptions
-from api_schemas.jobs import Job, JobCreate, JobRequest
+from api_schemas.jobs import Job, JobCreate, JobRequest, JobType
 from api_schemas.training import PresetName
-from service import datasets, idempotency, jobs, media, openapi, uploads
+from service import assign_jobs, datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
@@ -76,9 +76,13 @@ def create_job(
 
 
 @router.get("", responses=responses(422, 503))
-def list_jobs(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Job]:
-    """Jobs, newest first."""
+def list_jobs(
+    parts: PartsDep, type: JobType | None = None, after: After = None, limit: Limit = 20
+) -> Page[Job]:
+    """Jobs of one type or of all, newest first."""
     query = select(JobRow).options(joinedload(JobRow.model))
+    if type:
+        query = query.where(JobRow.type == type)
     with parts.database.read() as session:
         return newest_first(session, query, JobRow.id, after, limit, jobs.view)
 
@@ -92,19 +96,27 @@ def get_job(parts: PartsDep, job_id: str) -> Job:
 
 @router.post("/{job_id}/cancel", responses=responses(404, 409, 422, 503))
 def cancel_job(parts: PartsDep, job_id: str) -> Job:
-    """Cancel: at once when queued, within a training step when running; best effort."""
+    """Cancel: at once when queued or assigning, within a step when training; best effort."""
     with parts.database.write() as session:
         return jobs.view(jobs.request_cancel(session, job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
 def resume_job(parts: PartsDep, job_id: str) -> Job:
-    """Go on with a cancelled or failed job after its last checkpoint, to the very same model."""
+    """Go on with a cancelled or failed job after its last checkpoint, to the very same model; of an
+    assign job with the rows that are left."""
     with parts.database.write() as session:
-        datasets.hold(session, jobs.get(session, job_id).dataset_id)
-        job = jobs.view(jobs.resume(session, job_id))
-    parts.queue.send(job_id)
-    return job
+        job = jobs.get(session, job_id)
+        if job.assigned_by:
+            models.get(session, job.assigned_by, keep=True)
+        datasets.hold(session, job.dataset_id)
+        view = jobs.view(jobs.resume(session, job_id))
+        unfinished = assign_jobs.unfinished(session, job_id)
+    if job.type == "train":
+        parts.queue.send_jobs([job_id])
+    else:
+        parts.queue.send_parts(unfinished)
+    return view
 
 
 def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attempt) -> Response:
@@ -124,7 +136,7 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
     with storing as (session, dataset):
         job = jobs.create(session, dataset, request)
         answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
-    parts.queue.send(job.id)
+    parts.queue.send_jobs([job.id])
     return answer
 
 

@@ -1,0 +1,120 @@
+"""A data set is assigned by several workers, of which one is killed in the midst of it."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from sqlalchemy import select
+
+from service import assign_jobs
+from service.assign_jobs import Part
+from service.database import Database
+from service.tables import JobPartRow
+from tests.conftest import NewDatabase
+from tests.e2e.conftest import ENVIRONMENT, SHORT, Client, from_npy
+from tests.points import three_blobs
+from tests.servers import broker_server, running
+from tests.service.api import api_server
+
+PARTS, PART_ROWS = 24, 1000
+NPY = {"Accept": "application/x-npy"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    client: Client
+    database: Database
+    workers: list[psutil.Process]
+
+    def assign(self, dataset: str) -> str:
+        response = self.client.http.post("/assign", params={"dataset": dataset})
+        assert response.status_code == 202, response.text
+        job: str = response.json()["id"]
+        return job
+
+    def held(self, job: str) -> list[Part]:
+        """The parts that workers have just now."""
+        query = select(JobPartRow.job_id, JobPartRow.number).where(
+            JobPartRow.job_id == job,
+            JobPartRow.finished_at.is_(None),
+            JobPartRow.lease_expires_at.is_not(None),
+        )
+        with self.database.read() as session:
+            return [Part(*key) for key in session.execute(query)]
+
+    def kill_at_work(self, job: str) -> list[Part]:
+        """Kill a worker's child while each worker has a part; returns these parts."""
+        while self.client.get(f"/jobs/{job}")["status"] in ("queued", "running"):
+            for child in (child for worker in self.workers for child in worker.children()):
+                child.suspend()
+                for _ in range(10):
+                    time.sleep(0.05)
+                    if len(held := self.held(job)) == len(self.workers):
+                        child.kill()
+                        return held
+                child.resume()
+        raise AssertionError("the job has ended")
+
+
+@pytest.fixture
+def stack(
+    postgres: NewDatabase,
+    migrated_template: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Stack]:
+    """An API in this process and two workers in their own, on one PostgreSQL and one folder."""
+    monkeypatch.setattr(assign_jobs, "part_rows", lambda *_: PART_ROWS)
+    with ExitStack() as opened:
+        url = opened.enter_context(postgres(migrated_template))
+        broker = opened.enter_context(broker_server())
+        settings = {"database_url": url, "broker_url": broker, "sweep_seconds": 0.5}
+        address, database = opened.enter_context(api_server(tmp_path, **settings))
+        environment = {
+            **ENVIRONMENT,
+            "KVAE_DATABASE_URL": url,
+            "KVAE_BROKER_URL": broker,
+            "KVAE_STORAGE_URL": str(tmp_path / "blobs"),
+        }
+        command = [sys.executable, "-m", "service.worker"]
+        workers = [
+            opened.enter_context(
+                running(command, environment, stop=signal.SIGQUIT, log=tmp_path / f"worker{n}.log")
+            )
+            for n in range(2)
+        ]
+        http = opened.enter_context(httpx.Client(base_url=address, timeout=60))
+        yield Stack(Client(http), database, [psutil.Process(worker.pid) for worker in workers])
+
+
+def test_workers_share_a_data_set_and_one_is_killed(stack: Stack) -> None:
+    client = stack.client
+    points = np.tile(three_blobs(1000)[0], (PARTS, 1))
+    points += np.random.default_rng(0).normal(size=points.shape)
+    dataset = client.upload(points)["id"]
+    client.wait(client.submit(dataset, 3, config=SHORT)["id"])
+    undisturbed, job = stack.assign(dataset), stack.assign(dataset)
+    client.wait(undisturbed)
+    held = stack.kill_at_work(job)
+    assert client.wait(job)["progress"]["fraction"] == 1
+    log = client.get(f"/jobs/{job}/events", limit=100)["data"]
+    done = [event["data"]["first_row"] for event in log if "first_row" in event["data"]]
+    assert sorted(done) == list(range(0, PARTS * PART_ROWS, PART_ROWS))
+    warned = [event["message"] for event in log if event["level"] == "warning"]
+    silent = "the worker on rows {:,} to {:,} fell silent; another takes them up"
+    first_rows = [part.number * PART_ROWS for part in held]
+    assert warned[0] in [silent.format(row, row + PART_ROWS - 1) for row in first_rows]
+    answers = [
+        from_npy(client.http.get(f"/jobs/{one}/assignments", headers=NPY))
+        for one in (undisturbed, job)
+    ]
+    np.testing.assert_array_equal(*answers)
+    np.testing.assert_array_equal(answers[0]["component"], client.assign(points))

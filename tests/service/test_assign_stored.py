@@ -1,0 +1,166 @@
+"""POST /assign?dataset=: a job, or what is wrong; and the worker's part, in this process."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api_schemas.datasets import Column
+from api_schemas.inference import AssignField
+from service import assign_jobs, assignments, jobs, media, models
+from service.assign_jobs import Part
+from service.database import migrate
+from service.settings import Settings
+from service.storage import Folder
+from service.worker.assigning import PartRunner
+from tests.points import digits, npy, three_blobs
+from tests.service import rows
+from tests.service.api import Served, homes, written
+from tests.service.api import publish as publish_columns
+from tests.service.fits import fit_blobs
+from tests.service.test_inference_bad_input import check
+from trainer import Fit
+
+POINTS = three_blobs()[0]
+BLOBS = "x,y\n" + "".join(f"{x},{y}\n" for x, y in POINTS)
+
+
+def upload(served: Served, content: bytes | str, **options: Any) -> str:
+    response = served.http.post("/datasets", content=content, params=options)
+    assert response.is_success, response.text
+    dataset_id: str = response.json()["id"]
+    return dataset_id
+
+
+def test_a_data_set_makes_a_job(served: Served) -> None:
+    dataset = upload(served, BLOBS)
+    query = {"model": served.ids["blobs"], "dataset": dataset, "include": ["outlier_score"]}
+    key = {"Idempotency-Key": "once"}
+    answer, again = (served.http.post("/assign", params=query, headers=key) for _ in range(2))
+    assert answer.status_code == again.status_code == 202, answer.text
+    job = answer.json()
+    assert answer.headers["Location"] == f"/jobs/{job['id']}"
+    assert again.json() == job
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (job["type"], job["status"], job["dataset"]) == ("assign", "queued", dataset)
+    assert (job["assigned_by"], job["include"]) == (served.ids["blobs"], ["outlier_score"])
+    assert job["config"] is None
+    path = f"/jobs/{job['id']}"
+    assert served.http.get("/jobs", params={"type": "assign"}).json()["data"][0]["id"] == job["id"]
+    assert job["id"] not in served.http.get("/jobs", params={"type": "train"}).text
+    check(served.http.get(f"{path}/assignments"), 409, "job_not_succeeded", "is queued")
+    check(served.http.delete(f"/datasets/{dataset}"), 409, "dataset_in_use", job["id"])
+    assert served.http.post(f"{path}/cancel").json()["status"] == "cancelled"
+    assert served.http.post(f"{path}/resume").json()["status"] == "queued"
+    assert served.http.post(f"{path}/cancel").json()["status"] == "cancelled"
+    assert served.http.delete(f"/datasets/{dataset}").status_code == 204
+    check(served.http.post(f"{path}/resume"), 404, "dataset_not_found", dataset)
+    with_key = served.http.post("/assign", params=query, headers={"Idempotency-Key": "é"})
+    check(with_key, 422, "invalid_input", "header.idempotency-key")
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "query", "status", "code", "said"),
+    [
+        ("blobs", BLOBS, {"include": "posterior"}, 422, "not_kept", "query.include: posterior of"),
+        ("blobs", BLOBS, {"include": "log_densities"}, 422, "not_kept", "send the points"),
+        ("centroids", BLOBS, {"include": "outlier_score"}, 422, "no_outlier_score", "'centroid'"),
+        ("blobs", BLOBS, {"dataset": "ds_x"}, 404, "dataset_not_found", "'ds_x'"),
+        ("blobs", BLOBS, {"model": "mdl_x"}, 404, "model_not_found", "'mdl_x'"),
+        ("homes", BLOBS, {}, 422, "invalid_points", "query.dataset: column 'price' is missing"),
+        ("digits", BLOBS, {}, 422, "invalid_points", "(2,) each; the model was trained on (8, 8)"),
+        ("blobs", npy(digits()[0][:9]), {}, 422, "invalid_points", "(8, 8) each; the model"),
+        ("blobs", npy(POINTS[:, [0, 1, 1]]), {}, 422, "invalid_points", "column 'x' is missing"),
+    ],
+)
+def test_what_is_refused(
+    served: Served,
+    model: str,
+    given: bytes | str,
+    query: dict[str, str],
+    status: int,
+    code: str,
+    said: str,
+) -> None:
+    query = {"model": served.ids[model], "dataset": upload(served, given), **query}
+    before = served.http.get("/jobs").json()
+    check(served.http.post("/assign", params=query), status, code, said)
+    assert served.http.get("/jobs").json() == before
+
+
+def test_a_body_beside_a_data_set(served: Served) -> None:
+    query = {"model": served.ids["blobs"], "dataset": upload(served, BLOBS)}
+    response = served.http.post("/assign", params=query, json={"points": [[1, 2]]})
+    check(response, 422, "invalid_input", "body: there is one, and dataset= as well")
+
+
+def test_a_training_has_its_models_assignments(served: Served) -> None:
+    model = served.http.get(f"/models/{served.ids['blobs']}").json()
+    response = served.http.get(f"/jobs/{model['provenance']['job']}/assignments")
+    check(response, 404, "assignments_not_found", f"/models/{model['id']}/assignments")
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    return fit_blobs()
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PartRunner:
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    migrate(url)
+    Folder(tmp_path).prepare()
+    monkeypatch.setattr(assign_jobs, "part_rows", lambda *_: 128)
+    return PartRunner(Settings(database_url=url, storage_url=str(tmp_path)))
+
+
+def ran(
+    runner: PartRunner, fit: Fit, columns: list[dict[str, Any]], points: Any, *include: AssignField
+) -> str:
+    """The id of a job whose parts were run."""
+    named = [Column(name=name, type="number") for name in "xy"]
+    model_id = publish_columns(runner.database, fit, named)
+    with runner.database.write() as session:
+        dataset = rows.dataset(session, len(points))
+        dataset.points_sha256 = runner.storage.put(npy(points))
+        dataset.columns, dataset.shape = columns, [*points.shape[1:]]
+        job = assign_jobs.create(session, dataset, models.get(session, model_id), include)
+        parts = assign_jobs.unfinished(session, job.id)
+    for part in [*parts, *parts, Part(job.id, 99)]:
+        runner.run(part)
+    return job.id
+
+
+def test_what_workers_find_is_what_the_model_says(runner: PartRunner, fit: Fit) -> None:
+    columns = [{"name": name, "type": "number"} for name in "yx"]
+    job_id = ran(runner, fit, columns, POINTS[:, ::-1], "outlier_score")
+    with runner.database.read() as session:
+        source = assignments.of_job(assign_jobs.result(session, job_id))
+        found = np.concatenate(list(assignments.pieces(session, source, None)))
+    np.testing.assert_array_equal(found["component"], fit.mixture.assign(POINTS))
+    posterior = fit.mixture.posterior(POINTS).max(1)
+    np.testing.assert_allclose(found["confidence"], posterior, atol=1e-4)
+    scores = fit.mixture.outlier_score(POINTS)
+    np.testing.assert_allclose(found["outlier_score"], scores, atol=1e-4)
+
+
+def test_a_bad_value_fails_the_job_and_is_named(runner: PartRunner, fit: Fit) -> None:
+    columns: list[dict[str, Any]] = [{"name": name, "type": "number"} for name in "yx"]
+    points = POINTS.copy()
+    points[200, 0] = np.nan  # no upload has it
+    job_id = ran(runner, fit, columns, points)
+    with runner.database.read() as session:
+        job = jobs.view(jobs.get(session, job_id))
+    assert (job.status, job.progress.fraction) == ("failed", pytest.approx(128 / 300))
+    assert job.error
+    assert job.error.code == "invalid_points"
+    assert job.error.message == "row 200, column 'y': the value is missing or NaN"
+
+
+def test_images_and_tables_of_all_kinds(served: Served) -> None:
+    bodies = {"digits": npy(digits()[0][:60]), "homes": written(homes(), media.PARQUET)}
+    for model, content in bodies.items():
+        dataset = upload(served, content, categories="onehot")
+        query = {"model": served.ids[model], "dataset": dataset}
+        assert served.http.post("/assign", params=query).status_code == 202
