@@ -1,15 +1,18 @@
 """Assign jobs: a data set is cut into parts, each assigned by whichever worker takes it.
 
-A part is claimed, and given up, as a training job is; it needs no checkpoints, as one that was lost
-is done again. What a part finds appears with the news that it is done, and the job succeeds in the
-transaction of its last one. Who changes a part holds its job's row first.
+A part is claimed, and given up, as a training is; it needs no checkpoints, as one that was lost is
+done again. What a part finds appears with the news that it is done, and the job succeeds in the
+transaction of its last one. Who changes job and part holds the job's row first.
+
+A job has one message, however many its parts: a worker that takes it passes it on as long as parts
+wait, so that as many workers come as are free.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +31,12 @@ ROW_VALUES = 64  # what the fewest values of a point cost as well
 DENSITY_VALUES = 8  # what densities cost in place of one value, a component
 
 
-class Part(NamedTuple):
-    """What a message names."""
-
-    job_id: str
-    number: int
-
-
 @dataclass(frozen=True)
 class Claim:
     """A worker's right to a part until the lease runs out."""
 
-    part: Part
+    job_id: str
+    number: int
     attempt: int
     rows: slice
     model_id: str
@@ -84,12 +81,10 @@ def part_rows(model: ModelRow, include: Sequence[AssignField]) -> int:
     return rows - rows % assignments.CHUNK_ROWS or rows
 
 
-def unfinished(session: Session, job_id: str) -> list[Part]:
-    """The parts of a job that are not done, in order."""
-    query = select(JobPartRow.job_id, JobPartRow.number).where(
-        JobPartRow.job_id == job_id, JobPartRow.finished_at.is_(None)
-    )
-    return [Part(*key) for key in session.execute(query.order_by(JobPartRow.number))]
+def is_waiting(session: Session, job_id: str) -> bool:
+    """Whether there are parts that no worker has."""
+    query = select(JobPartRow.number).where(JobPartRow.job_id == job_id, *_waiting())
+    return session.scalar(query.limit(1)) is not None
 
 
 def result(session: Session, job_id: str) -> JobRow:
@@ -105,26 +100,26 @@ def result(session: Session, job_id: str) -> JobRow:
     return job
 
 
-def claim(session: Session, part: Part, lease_seconds: float) -> Claim | None:
-    """Take a part up, with it perhaps its job; None when it is not to be had."""
-    now = utc_now()
-    jobs.begin(session, part.job_id, JobRow.type == "assign")
-    row = session.scalar(
-        update(JobPartRow)
-        .where(*_key(part), *_waiting(), _job_is("running"))
-        .values(
-            attempt=JobPartRow.attempt + 1,
-            lease_expires_at=now + timedelta(seconds=lease_seconds),
-        )
-        .returning(JobPartRow)
-        .execution_options(synchronize_session=False)
-    )
-    if row is None:
+def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
+    """Take a part up, with the first one its job; None when there is none to be had."""
+    jobs.begin(session, job_id, JobRow.type == "assign")
+    waiting = select(JobPartRow).where(JobPartRow.job_id == job_id, *_waiting(), _job_is("running"))
+    first = waiting.order_by(JobPartRow.number).limit(1).with_for_update(skip_locked=True)
+    part = session.scalar(first)
+    if part is None:
         return None
-    job = jobs.get(session, part.job_id)
-    rows = slice(row.first_row, row.first_row + row.rows)
-    include = job.include or []
-    return Claim(part, row.attempt, rows, job.assigned_by or "", include, job.dataset)
+    part.attempt += 1
+    part.lease_expires_at = utc_now() + timedelta(seconds=lease_seconds)
+    job = jobs.get(session, job_id)
+    return Claim(
+        job_id=job_id,
+        number=part.number,
+        attempt=part.attempt,
+        rows=slice(part.first_row, part.first_row + part.rows),
+        model_id=job.assigned_by or "",
+        include=job.include or [],
+        dataset=job.dataset,
+    )
 
 
 def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
@@ -133,7 +128,7 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
     held = update(JobPartRow).where(*_held(claim), _job_is("running"))
     held = held.values(lease_expires_at=lease).execution_options(synchronize_session=False)
     if session.scalar(held.returning(JobPartRow.number)) is None:
-        raise LeaseLost(claim.part.job_id)
+        raise LeaseLost(claim.job_id)
     return False
 
 
@@ -153,10 +148,9 @@ def finish(
     message = f"{_rows(part)} are assigned"
     events.add(session, job.id, "message", message, first_row=part.first_row, rows=part.rows)
     session.flush()
-    if not unfinished(session, job.id):
-        jobs.move(session, job.id, "succeeded", fraction=1.0, eta_seconds=None)
-    else:
-        job.fraction, job.eta_seconds = _progress(session, job, part.finished_at)
+    job.fraction, job.eta_seconds = _progress(session, job, part.finished_at)
+    if job.fraction == 1:
+        jobs.move(session, job.id, "succeeded", eta_seconds=None)
 
 
 def fail(session: Session, claim: Claim, error: dict[str, Any]) -> None:
@@ -165,8 +159,8 @@ def fail(session: Session, claim: Claim, error: dict[str, Any]) -> None:
     jobs.move(session, job.id, "failed", error=error, eta_seconds=None)
 
 
-def give_up_expired(session: Session, max_losses: int) -> list[Part]:
-    """Take parts from workers that fell silent; returns those that others may take."""
+def give_up_expired(session: Session, max_losses: int) -> list[str]:
+    """Take parts from workers that fell silent; returns the jobs whose parts wait again."""
     now = utc_now()
     is_expired = JobPartRow.finished_at.is_(None), JobPartRow.lease_expires_at < now
     expired = (
@@ -175,42 +169,40 @@ def give_up_expired(session: Session, max_losses: int) -> list[Part]:
         .where(JobRow.status == "running", *is_expired)
         .order_by(JobPartRow.job_id, JobPartRow.number)
     )
-    again: list[Part] = []
-    for part in [Part(*key) for key in session.execute(expired)]:
-        if not _hold_job(session, part.job_id):
+    again: dict[str, None] = {}
+    for job_id, number in session.execute(expired).all():
+        if _hold_job(session, job_id) is None:
             continue
-        row = session.scalar(
-            update(JobPartRow)
-            .where(*_key(part), *is_expired)
-            .values(losses=JobPartRow.losses + 1, lease_expires_at=None, enqueued_at=now)
-            .returning(JobPartRow)
-            .execution_options(synchronize_session=False)
-        )
-        if row is None:
+        mine = select(JobPartRow).where(*_key(job_id, number), *is_expired)
+        part = session.scalar(mine.with_for_update())
+        if part is None:
             continue
-        if row.losses >= max_losses:
-            error = jobs.worker_lost(f"the worker on {_rows(row)} was lost {row.losses} times")
-            jobs.move(session, part.job_id, "failed", error=error, eta_seconds=None)
+        part.losses, part.lease_expires_at = part.losses + 1, None
+        if part.losses >= max_losses:
+            error = jobs.worker_lost(f"the worker on {_rows(part)} was lost {part.losses} times")
+            jobs.move(session, job_id, "failed", error=error, eta_seconds=None)
         else:
-            message = f"the worker on {_rows(row)} fell silent; another takes them up"
-            events.add(session, part.job_id, "message", message, "warning")
-            again.append(part)
-    return again
+            message = f"the worker on {_rows(part)} fell silent; another takes them up"
+            events.add(session, job_id, "message", message, "warning")
+            again[job_id] = None
+    return [*again]
 
 
-def unsent(session: Session, older_than_seconds: float) -> list[Part]:
-    """Parts that wait, whose message was sent that long ago; marks them as sent again."""
+def unsent(session: Session, older_than_seconds: float) -> list[str]:
+    """Jobs with parts that wait, whose message was sent that long ago; marks them as sent again."""
     before = utc_now() - timedelta(seconds=older_than_seconds)
-    stale = update(JobPartRow).where(
-        *_waiting(), JobPartRow.enqueued_at < before, _job_is("queued", "running")
+    waiting = select(JobPartRow.job_id).where(*_waiting())
+    stale = update(JobRow).where(
+        JobRow.status.in_(("queued", "running")),
+        JobRow.enqueued_at < before,
+        JobRow.id.in_(waiting),
     )
-    marked = stale.values(enqueued_at=utc_now()).returning(JobPartRow.job_id, JobPartRow.number)
-    found = session.execute(marked.execution_options(synchronize_session=False))
-    return sorted(Part(*key) for key in found)
+    marked = stale.values(enqueued_at=utc_now()).returning(JobRow.id)
+    return list(session.scalars(marked.execution_options(synchronize_session=False)))
 
 
-def _key(part: Part) -> tuple[ColumnElement[bool], ...]:
-    return JobPartRow.job_id == part.job_id, JobPartRow.number == part.number
+def _key(job_id: str, number: int) -> tuple[ColumnElement[bool], ...]:
+    return JobPartRow.job_id == job_id, JobPartRow.number == number
 
 
 def _waiting() -> tuple[ColumnElement[bool], ...]:
@@ -219,7 +211,7 @@ def _waiting() -> tuple[ColumnElement[bool], ...]:
 
 def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
     return (
-        *_key(claim.part),
+        *_key(claim.job_id, claim.number),
         JobPartRow.attempt == claim.attempt,
         JobPartRow.finished_at.is_(None),
         JobPartRow.lease_expires_at.is_not(None),
@@ -239,10 +231,10 @@ def _hold_job(session: Session, job_id: str) -> JobRow | None:
 
 def _hold(session: Session, claim: Claim) -> tuple[JobRow, JobPartRow]:
     """A claim's job and part. Raises LeaseLost."""
-    job = _hold_job(session, claim.part.job_id)
+    job = _hold_job(session, claim.job_id)
     part = session.scalar(select(JobPartRow).where(*_held(claim)).with_for_update())
     if job is None or part is None:
-        raise LeaseLost(claim.part.job_id)
+        raise LeaseLost(claim.job_id)
     return job, part
 
 

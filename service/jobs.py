@@ -102,14 +102,14 @@ def resume(session: Session, job_id: str) -> JobRow:
 
     Raises NotFound, Conflict, or TooMany by quota.
     """
-    job, now = get(session, job_id), utc_now()
+    job = get(session, job_id)
     rest = f"after iteration {job.iteration}" if job.type == "train" else "with the rows left"
     moved = move(
         session,
         job_id,
         "resumed",
         message=f"resumed; goes on {rest}",
-        enqueued_at=now,
+        enqueued_at=utc_now(),
         losses=0,
         error=None,
     )
@@ -117,7 +117,7 @@ def resume(session: Session, job_id: str) -> JobRow:
         refused = f"job {job_id!r} is {job.status}; one that is cancelled or failed can be resumed"
         raise Conflict("job_not_resumable", refused)
     left = update(JobPartRow).where(JobPartRow.job_id == job_id, JobPartRow.finished_at.is_(None))
-    session.execute(left.values(enqueued_at=now, losses=0, lease_expires_at=None))
+    session.execute(left.values(losses=0, lease_expires_at=None))
     quotas.check_jobs(session)
     return moved
 

@@ -1,17 +1,15 @@
 """Messages to the workers. They may be lost or doubled: the database says what is to be done."""
 
 import logging
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from service.assign_jobs import Part
+from api_schemas.jobs import JobType
 from service.settings import Settings
 
-TRAIN_TASK = "kvae.train"
-ASSIGN_TASK = "kvae.assign"
+JOB_TASKS: Mapping[JobType, str] = {"train": "kvae.train", "assign": "kvae.assign"}
 PULSE_TASK = "kvae.pulse"
 QUEUE = "kvae"
 
@@ -37,26 +35,17 @@ def create_celery(settings: Settings) -> Celery:
 
 
 class JobQueue:
-    """Tells the workers what is to be done; if the broker is away, the sweeper will do it later."""
+    """Sends jobs' ids to the workers."""
 
     def __init__(self, celery: Celery) -> None:
         self.celery = celery
 
-    def send_jobs(self, job_ids: Iterable[str]) -> None:
-        """Tell workers of queued trainings."""
-        self._send(TRAIN_TASK, ([job_id] for job_id in job_ids))
-
-    def send_parts(self, parts: Iterable[Part]) -> None:
-        """Tell workers of parts of assign jobs."""
-        self._send(ASSIGN_TASK, ([*part] for part in parts))
-
-    def _send(self, task: str, messages: Iterable[list[Any]]) -> None:
-        """The first that can't be sent is the last that is tried."""
+    def send(self, type: JobType, job_id: str) -> None:
+        """Tell a worker of a job; if the broker is away, the sweeper will do it later."""
         try:
-            for message in messages:
-                self.celery.send_task(task, message)
+            self.celery.send_task(JOB_TASKS[type], [job_id])
         except (OperationalError, OSError) as error:
-            log.warning("%s %s is queued but not sent: %s", task, message, error)
+            log.warning("job %s is queued but not sent: %s", job_id, error)
 
     def is_empty(self) -> bool:
         """True when no message waits. Raises OperationalError when the broker is away."""

@@ -22,17 +22,19 @@ def sweep(database: Database, queue: JobQueue, settings: Settings) -> None:
     """One look at the jobs; safe to run anywhere at any time, also twice at once."""
     with database.write() as session:
         again = jobs.give_up_expired(session, settings.max_losses)
-        parts = assign_jobs.give_up_expired(session, settings.max_losses)
+        shared = assign_jobs.give_up_expired(session, settings.max_losses)
         idempotency.forget_expired(session)
     if queue.is_empty():
         with database.write() as session:
             again += jobs.unsent(session, UNSENT_SECONDS)
-            parts += assign_jobs.unsent(session, UNSENT_SECONDS)
+            shared += assign_jobs.unsent(session, UNSENT_SECONDS)
             pulse_is_due = pulse.is_due(session, settings.pulse_seconds)
         if pulse_is_due:
             queue.send_pulse()
-    queue.send_jobs(again)
-    queue.send_parts(parts)
+    for job_id in again:
+        queue.send("train", job_id)
+    for job_id in shared:
+        queue.send("assign", job_id)
 
 
 def sweep_until(

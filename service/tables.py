@@ -143,7 +143,6 @@ class JobPartRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     first_row: Mapped[int] = mapped_column(BigInteger)
     rows: Mapped[int] = mapped_column(BigInteger)
-    enqueued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

@@ -226,9 +226,8 @@ def _create_job(
                 "query", "dataset", msg=str(error), code="invalid_points"
             ) from error
         job = assign_jobs.create(session, dataset, model, fields)
-        unfinished = assign_jobs.unfinished(session, job.id)
         answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
-    parts.queue.send_parts(unfinished)
+    parts.queue.send(job.type, job.id)
     return answer
 
 

@@ -13,7 +13,7 @@ from api_schemas.common import Page
 from api_schemas.datasets import DatasetOptions
 from api_schemas.jobs import Job, JobCreate, JobRequest, JobType
 from api_schemas.training import PresetName
-from service import assign_jobs, datasets, idempotency, jobs, media, models, openapi, uploads
+from service import datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
@@ -111,11 +111,7 @@ def resume_job(parts: PartsDep, job_id: str) -> Job:
             models.get(session, job.assigned_by, keep=True)
         datasets.hold(session, job.dataset_id)
         view = jobs.view(jobs.resume(session, job_id))
-        unfinished = assign_jobs.unfinished(session, job_id)
-    if job.type == "train":
-        parts.queue.send_jobs([job_id])
-    else:
-        parts.queue.send_parts(unfinished)
+    parts.queue.send(job.type, job_id)
     return view
 
 
@@ -136,7 +132,7 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
     with storing as (session, dataset):
         job = jobs.create(session, dataset, request)
         answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
-    parts.queue.send_jobs([job.id])
+    parts.queue.send(job.type, job.id)
     return answer
 
 

@@ -8,12 +8,11 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 
 from service import logs, pulse, tracing
-from service.assign_jobs import Part
 from service.database import Database
 from service.processes import die_with_parent
-from service.queue import ASSIGN_TASK, PULSE_TASK, TRAIN_TASK, create_celery
+from service.queue import JOB_TASKS, PULSE_TASK, JobQueue, create_celery
 from service.settings import Settings
-from service.worker.assigning import PartRunner
+from service.worker.assigning import AssignRunner
 from service.worker.training import JobRunner
 
 
@@ -28,15 +27,15 @@ def create_worker(settings: Settings) -> Celery:
     def train(job_id: str) -> None:
         JobRunner(settings).run(job_id)
 
-    def assign(job_id: str, number: int) -> None:
-        PartRunner(settings).run(Part(job_id, number))
+    def assign(job_id: str) -> None:
+        AssignRunner(settings, JobQueue(celery)).run(job_id)
 
     def note_pulse() -> None:
         with Database(settings.database_url).write() as session:
             pulse.note(session, socket.gethostname())
 
-    celery.task(name=TRAIN_TASK)(train)
-    celery.task(name=ASSIGN_TASK)(assign)
+    celery.task(name=JOB_TASKS["train"])(train)
+    celery.task(name=JOB_TASKS["assign"])(assign)
     celery.task(name=PULSE_TASK, acks_late=False)(note_pulse)
     return celery
 

@@ -1,6 +1,7 @@
-"""Assigns one part of a job: claim, compute a piece at a time, store. Safe to run twice."""
+"""Assigns parts of a job: claim, compute a piece at a time, store. Safe to run twice."""
 
 import logging
+import time
 from functools import partial
 
 import numpy as np
@@ -9,32 +10,48 @@ from structlog.contextvars import bound_contextvars
 
 from api_schemas.inference import AssignField
 from service import assign_jobs
-from service.assign_jobs import Claim, Part
+from service.assign_jobs import Claim
 from service.assigning import Assigned, assign
 from service.batches import Conversion
 from service.jobs import LeaseLost
 from service.model_cache import load
+from service.queue import JobQueue
+from service.settings import Settings
 from service.worker.heartbeat import Heartbeat
 from service.worker.runner import Runner, error_of
 from trainer.devices import choose_device, cpu_threads
 
+TURN_SECONDS = 60.0  # after which the next message in the queue has its turn
+
 log = logging.getLogger(__name__)
 
 
-class PartRunner(Runner):
+class AssignRunner(Runner):
     """Takes parts of assign jobs up."""
 
-    def run(self, part: Part) -> None:
-        """Bring the part to its end, unless it is not to be had or is taken away on the way."""
+    def __init__(self, settings: Settings, queue: JobQueue) -> None:
+        super().__init__(settings)
+        self._queue = queue
+
+    def run(self, job_id: str) -> None:
+        """Do parts of the job, one after the other, until no more wait or others have waited for
+        long enough. Before, pass its message on if there is more than one to do."""
+        until = time.monotonic() + TURN_SECONDS
+        claim, is_more = self._claim(job_id)
+        if is_more:
+            self._queue.send("assign", job_id)
+        while claim:
+            with bound_contextvars(job_id=job_id, part=claim.number, attempt=claim.attempt):
+                log.info("part begins")
+                self._work(claim)
+                log.info("part ends")
+            claim = self._claim(job_id)[0] if time.monotonic() < until else None
+
+    def _claim(self, job_id: str) -> tuple[Claim | None, bool]:
+        """A part, if there is one, and whether there are more."""
         with self.database.write() as session:
-            claim = assign_jobs.claim(session, part, self.settings.lease_seconds)
-        if claim is None:
-            log.info("part %d of job %s is not to be had", part.number, part.job_id)
-            return
-        with bound_contextvars(job_id=part.job_id, part=part.number, attempt=claim.attempt):
-            log.info("part begins")
-            self._work(claim)
-            log.info("part ends")
+            claim = assign_jobs.claim(session, job_id, self.settings.lease_seconds)
+            return claim, claim is not None and assign_jobs.is_waiting(session, job_id)
 
     def _work(self, claim: Claim) -> None:
         try:

@@ -37,9 +37,9 @@ def job(session: Session, components: int = 3) -> JobRow:
     return jobs.create(session, dataset(session), JobRequest(components=components))
 
 
-def model(session: Session, components: int = 3) -> ModelRow:
+def blank_model(components: int = 3) -> ModelRow:
     """One that can't compute."""
-    row = ModelRow(
+    return ModelRow(
         id=new_id("mdl"),
         name="model",
         weights_bytes=0,
@@ -51,10 +51,10 @@ def model(session: Session, components: int = 3) -> ModelRow:
         config={},
         provenance={"source": "imported"},
     )
-    session.add(row)
-    session.flush()
-    return row
 
 
 def assign_job(session: Session, rows: int, *include: AssignField) -> JobRow:
-    return assign_jobs.create(session, dataset(session, rows), model(session), include)
+    model = blank_model()
+    session.add(model)
+    session.flush()
+    return assign_jobs.create(session, dataset(session, rows), model, include)
