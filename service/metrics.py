@@ -91,7 +91,7 @@ class JobState:
         age = GaugeMetricFamily("kvae_worker_age_seconds", "since a worker took a test message")
         with self._database.read() as session:
             query = select(JobRow.status, func.count()).group_by(JobRow.status)
-            found = dict(session.execute(query).tuples().all())
+            found = {status: jobs for status, jobs in session.execute(query)}  # noqa: C416 - rows are no pairs to mypy
             beat_at = pulse.last(session)
         for status in get_args(JobStatus):
             by_status.add_metric([status], found.get(status, 0))

@@ -215,7 +215,8 @@ def _create_job(
             raise InvalidInput.at("query", "include", msg=msg, code="not_kept")
     with parts.database.read() as session:
         model_id = models.current_id(session, ref)
-    assigning.check_fields(parts.inference.cache.get(model_id).mixture, fields)
+    if "outlier_score" in fields:
+        assigning.check_fields(parts.inference.cache.get(model_id).mixture, fields)
     with parts.database.write() as session:
         model = models.get(session, model_id, keep=True)
         dataset = datasets.hold(session, dataset_id)

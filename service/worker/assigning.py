@@ -21,7 +21,9 @@ from service.worker.heartbeat import Heartbeat
 from service.worker.runner import Runner, error_of
 from trainer.devices import choose_device, cpu_threads
 
-TURN_SECONDS = 60.0  # after which the next message in the queue has its turn
+# after which the next message in the queue has its turn; long beside the seconds that Celery takes
+# to replace a child
+TURN_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 

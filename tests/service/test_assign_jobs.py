@@ -11,6 +11,7 @@ import pytest
 from service import assign_jobs, assignments, events, jobs, models, pulse
 from service.database import Database
 from service.errors import Conflict, NotFound
+from service.metrics import Metrics
 from service.tables import JobPartRow, utc_now
 from tests.service import rows
 
@@ -248,6 +249,12 @@ def test_outlier_scores_are_kept_if_asked_for(database: Database) -> None:
         page = assignments.page(session, source, 2, 3, 2)
     assert [row.row for row in page.data] == [5, 8]
     assert page.data[0].model_dump()["outlier_score"] == pytest.approx(scores[5], abs=1e-5)
+
+
+def test_the_seconds_of_an_assign_job_are_counted(database: Database, job_id: str) -> None:
+    metrics = Metrics(database)
+    finish(database, *[claim(database, job_id) for _ in range(PARTS)])
+    assert b'kvae_job_seconds_count{phase="assigning"} 1.0' in metrics.scrape()
 
 
 @pytest.mark.parametrize(

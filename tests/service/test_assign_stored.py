@@ -1,11 +1,14 @@
 """POST /assign?dataset=: a job, or what is wrong; and the worker's part, in this process."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from api_schemas.datasets import Column
 from api_schemas.inference import AssignField
@@ -14,6 +17,7 @@ from service.database import migrate
 from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder
+from service.tables import JobPartRow, utc_now
 from service.worker.assigning import AssignRunner
 from tests.points import digits, npy, three_blobs
 from tests.servers import broker_server
@@ -167,3 +171,25 @@ def test_a_bad_value_fails_the_job_and_is_named(runner: AssignRunner, fit: Fit) 
     assert job.error
     assert job.error.code == "invalid_points"
     assert job.error.message == "row 200, column 'y': the value is missing or NaN"
+
+
+def test_a_database_that_fails_is_no_end(
+    runner: AssignRunner, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = [{"name": name, "type": "number"} for name in "xy"]
+
+    def fail(*_: Any) -> None:
+        raise OperationalError("", None, Exception("the server went away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(assign_jobs, "finish", fail)
+        job_id = ran(runner, fit, columns, POINTS)
+    with runner.database.write() as session:
+        assert jobs.get(session, job_id).status == "running"
+        for part in session.scalars(select(JobPartRow)):
+            part.lease_expires_at = utc_now() - timedelta(seconds=1)
+        session.flush()
+        assert assign_jobs.give_up_expired(session, 3) == [job_id]
+    runner.run(job_id)
+    with runner.database.read() as session:
+        assert jobs.get(session, job_id).status == "succeeded"
