@@ -37,7 +37,7 @@ class _CountOrAuto:
 
 
 Components = Annotated[int | Literal["auto"], _CountOrAuto]
-COMPONENTS = "number of generative models that compete, K; auto: 2 to 25, by the data"
+COMPONENTS = "number of generative models that compete, K; auto: by the data, at most 25"
 
 
 class TrainingOptions(BaseModel):

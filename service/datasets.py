@@ -25,7 +25,7 @@ from service.ids import new_id
 from service.ingest import Points, read_points
 from service.ownership import caller_of
 from service.paging import page_of
-from service.storage import Storage, seal
+from service.storage import Storage, disk_errors, seal
 from service.tables import DatasetRow, JobRow, utc_now
 
 MAX_PAGE_VALUES = 1 << 20
@@ -112,9 +112,23 @@ def view(row: DatasetRow) -> Dataset:
     return Dataset.model_validate(row, from_attributes=True)
 
 
+def stored(storage: Storage, points_sha256: str) -> NDArray[Any]:
+    """All points of a data set, (N, ...), mapped. Raises FileNotFoundError, StorageUnavailable."""
+    with disk_errors():
+        mapped: NDArray[Any] = np.load(storage.path(points_sha256), mmap_mode="r")
+    return mapped
+
+
 def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray[Any]:
-    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images."""
-    mapped = np.load(storage.path(row.points_sha256), mmap_mode="r")
+    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images.
+
+    Raises NotFound or StorageUnavailable.
+    """
+    try:
+        mapped = stored(storage, row.points_sha256)
+    except FileNotFoundError as error:  # deleted since it was looked up
+        detail = f"the points of data set {row.id!r} are no longer there"
+        raise NotFound("dataset_not_found", detail) from error
     n = min(limit, max(1, MAX_PAGE_VALUES // prod(row.shape)))
     return np.array(mapped[after + 1 : after + 1 + n])
 

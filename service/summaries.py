@@ -55,10 +55,10 @@ def typical_rows(
     rng = np.random.default_rng(derived_seed("typical", component))
     rows = np.sort(rng.permutation(rows)[:CANDIDATES])
     members = points[rows]
-    try:
+    if mixture.generators.has_density:
         x = mixture.scaling.apply(members, mixture.device)
         density = mixture.generators.select([component]).log_density(x)[:, 0].cpu().numpy()
-    except NotImplementedError:
+    else:
         density = mixture.log_densities(members)[:, component]
     best: list[int] = rows[np.argsort(-density, kind="stable")[:TYPICAL]].tolist()
     return best

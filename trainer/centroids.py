@@ -17,6 +17,8 @@ class Centroids(Generators):
     of Lloyd's.
     """
 
+    has_density = True
+
     means: Tensor
 
     def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:

@@ -36,8 +36,10 @@ class Generators(nn.Module, ABC):
     """K generators, each with its own parameters along the leading axis of every tensor.
 
     A kind of generator trains on each component's own points and samples; that is all the
-    algorithm asks of it. One that knows its density may say so in `log_density`.
+    algorithm asks of it. One that ``has_density`` also tells it, by `log_density`.
     """
+
+    has_density = False
 
     def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
         super().__init__()

@@ -16,6 +16,9 @@ Points = NDArray[np.generic]
 CHUNK_VALUES = 1 << 22
 MAX_DIMENSIONS = 1 << 20
 KEPT_VALUES = 1 << 26  # 256 MiB of float32
+QUARTILE_POINTS = 10_000  # that tell how far a column's values usually reach
+OUTLYING = 20.0  # interquartile ranges from the quartiles, from where a value counts as if there
+FARTHEST = 1e6  # standard deviations; what is farther is as far, as its square must be finite
 
 
 def chunks(points: Points) -> Iterator[slice]:
@@ -76,7 +79,8 @@ def inner_shape(point_shape: tuple[int, ...]) -> tuple[int, ...]:
 class Scaling:
     """The affine map from the data's units to the networks': (x - shift) / scale.
 
-    Tables are standardised a column; images are mapped to [0, 1] by one shift and scale.
+    Tables are standardised a column, by what is not far out: one wild value hides no cluster.
+    Images are mapped to [0, 1] by one shift and scale.
     """
 
     shift: NDArray[np.float64]
@@ -86,11 +90,12 @@ class Scaling:
     def fit(cls, points: Points) -> "Scaling":
         """Read off the training points, in float64, a chunk at a time."""
         if points.ndim > 2:
-            low = min(float(points[part].min()) for part in chunks(points))
-            high = max(float(points[part].max()) for part in chunks(points))
-            return cls(np.array([low]), np.array([(high - low) or 1.0]))
-        mean = _mean(points, lambda x: x)
-        std = np.sqrt(_mean(points, lambda x: np.square(x - mean)))
+            lowest = min(float(points[part].min()) for part in chunks(points))
+            highest = max(float(points[part].max()) for part in chunks(points))
+            return cls(np.array([lowest]), np.array([(highest - lowest) or 1.0]))
+        low, high = _reach(points)
+        mean = _mean(points, lambda x: x.clip(low, high))
+        std = np.sqrt(_mean(points, lambda x: np.square(x.clip(low, high) - mean)))
         constant = std <= 1e-12 * np.abs(mean)
         return cls(mean, np.where(constant, 1.0, std))
 
@@ -99,7 +104,8 @@ class Scaling:
         out = torch.empty((len(points), *inner_shape(points.shape[1:])), device=device)
         for part in chunks(points):
             scaled = (np.asarray(points[part], np.float64) - self.shift) / self.scale
-            out[part] = torch.from_numpy(scaled.astype(np.float32)).view_as(out[part])
+            near = scaled.clip(-FARTHEST, FARTHEST).astype(np.float32)
+            out[part] = torch.from_numpy(near).view_as(out[part])
         return out
 
     def undo(self, x: Tensor, point_shape: tuple[int, ...]) -> NDArray[np.floating]:
@@ -151,6 +157,15 @@ class ScaledPoints:
     def parts(self) -> Iterator[tuple[slice, Tensor]]:
         """The points of each of the slices."""
         return ((part, self.part(part)) for part in self.slices())
+
+
+def _reach(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The bounds of each column's values that are not far out: (D,) and (D,)."""
+    every = -(-len(points) // QUARTILE_POINTS)
+    some = np.asarray(points[::every], np.float64)
+    first, third = np.quantile(some, (0.25, 0.75), axis=0)
+    reach = np.where(third > first, OUTLYING * (third - first), np.inf)  # of a rare feature, all
+    return first - reach, third + reach
 
 
 def _mean(

@@ -36,6 +36,8 @@ class VAEStack(SteppedGenerators):
     the prior's place after training (ex-post density estimation; Ghosh et al., 2020).
     """
 
+    has_density = True
+
     centre: Tensor  # (K, 1, D) and spread, (K, 1, 1): what the networks see is relative to them
     spread: Tensor
 

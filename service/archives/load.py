@@ -22,6 +22,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 IMPORTANCE_SAMPLES, FAR, LOG_SCALE_RANGE = 8, 30.0, (-5.0, 2.0)
+FARTHEST = 1e6  # standard deviations
 CHUNK_VALUES = 1 << 22  # sampled at once
 LOG_2_PI = log(2 * pi)
 
@@ -111,7 +112,8 @@ class Model:
     def scores(self, points: Tensor) -> Tensor:
         """Log densities up to what all components share: (N, *point_shape) -> (N, K)."""
         scaling, t = self.part("scaling."), self.part("estimator.")
-        x = ((points.double() - scaling["shift"]) / scaling["scale"]).float()
+        x = (points.double() - scaling["shift"]) / scaling["scale"]
+        x = x.clamp(-FARTHEST, FARTHEST).float()
         x = x.reshape(-1, *self.a["shape"])
         if self.a["estimator"] == "classifier":
             return down(t, "network", x[None])[0].log_softmax(1)

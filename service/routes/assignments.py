@@ -11,9 +11,10 @@ from service import answers, assign_jobs, assignments, media, models
 from service.dependencies import Parts, PartsDep
 from service.paging import Limit, Number
 from service.problems import responses
+from service.routing import GuardedRoute
 from service.uploads import BINARY
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
 ANSWER: dict[int | str, dict[str, Any]] = {

@@ -14,9 +14,10 @@ from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
 from service.pictures import grid
 from service.problems import responses, validated
+from service.routing import GuardedRoute
 from service.tables import DatasetRow
 
-router = APIRouter(prefix="/datasets", tags=["data sets"])
+router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=GuardedRoute)
 
 
 async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:

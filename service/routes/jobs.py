@@ -20,9 +20,10 @@ from service.errors import BadRequest, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
 from service.problems import responses, validated
+from service.routing import GuardedRoute
 from service.tables import DatasetRow, JobRow
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=GuardedRoute)
 
 FORM_FIELDS = {
     "file": uploads.BINARY,
@@ -96,15 +97,21 @@ def get_job(parts: PartsDep, job_id: str) -> Job:
 
 @router.post("/{job_id}/cancel", responses=responses(404, 409, 422, 503))
 def cancel_job(parts: PartsDep, job_id: str) -> Job:
-    """Cancel: at once when queued or assigning, within a step when training; best effort."""
+    """Cancel: at once when queued or assigning, within a step when training; best effort.
+
+    Asked again it does nothing more, so that no Idempotency-Key is needed.
+    """
     with parts.database.write() as session:
         return jobs.view(jobs.request_cancel(session, job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
 def resume_job(parts: PartsDep, job_id: str) -> Job:
-    """Go on with a cancelled or failed job after its last checkpoint, to the very same model; of an
-    assign job with the rows that are left."""
+    """Go on with a cancelled or failed job after its last checkpoint, to the very same model, or
+    with the rows that are left to assign.
+
+    Of a job that goes on already it is refused, so that no Idempotency-Key is needed.
+    """
     with parts.database.write() as session:
         job = jobs.get(session, job_id)
         if job.assigned_by:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from pathlib import Path
 from service.errors import StorageUnavailable
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
-STALE_SECONDS = 86_400.0  # a scratch file so old was left by a process that was killed
+STALE_SECONDS = 86_400.0  # scratch that old was left by a process that was killed
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Storage(ABC):
         self.scratch_folder.mkdir(parents=True, exist_ok=True)
         for path in self.scratch_folder.iterdir():
             if _age(path) > STALE_SECONDS:
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     @property
     def scratch_folder(self) -> Path:
@@ -96,6 +97,13 @@ def disk_errors() -> Iterator[None]:
             raise
         log.warning("the disk failed: %s", error)
         raise StorageUnavailable(f"the disk failed: {error.strerror}") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    except OSError as error:  # it is in nobody's way
+        log.warning("%s can't be removed: %s", path, error)
 
 
 def _age(path: Path) -> float:

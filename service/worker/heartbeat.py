@@ -87,6 +87,7 @@ class Heartbeat:
                 renewed = time.monotonic()
             except jobs.LeaseLost as lost:
                 self._stop_with = lost
+                return
             except SQLAlchemyError as error:
                 log.warning("heartbeat failed: %s", error)
                 if time.monotonic() - renewed > self._lease_seconds:

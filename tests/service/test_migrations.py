@@ -2,8 +2,9 @@
 
 import hashlib
 
+import pytest
 from alembic import command
-from sqlalchemy import create_engine, inspect, select
+from sqlalchemy import Engine, create_engine, event, inspect, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Column
@@ -39,6 +40,22 @@ def test_up_down_and_up_again(empty_database_url: str) -> None:
     assert table_names(empty_database_url) == {"alembic_version"}
     command.upgrade(config, "head")
     command.check(config)  # raises when the tables differ
+
+
+def test_an_interrupted_migration_leaves_nothing(empty_database_url: str) -> None:
+    def interrupt(_: object, cursor: object, statement: str, *rest: object) -> None:
+        if "CREATE TABLE models" in statement:
+            raise KeyboardInterrupt
+
+    config = migration_config(empty_database_url)
+    event.listen(Engine, "before_cursor_execute", interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            command.upgrade(config, "head")
+    finally:
+        event.remove(Engine, "before_cursor_execute", interrupt)
+    assert table_names(empty_database_url) == set()
+    command.upgrade(config, "head")
 
 
 def test_columns_gain_types(empty_database_url: str) -> None:

@@ -69,12 +69,14 @@ def test_scratch_files_vanish(storage: Storage) -> None:
 
 
 def test_what_a_killed_process_left_goes_at_the_next_start(storage: Storage) -> None:
-    old, new = (storage.folder / "tmp" / name for name in ("old", "new"))
-    for path in (old, new):
+    folder, old, new = (storage.folder / "tmp" / name for name in ("folder", "old", "new"))
+    folder.mkdir()
+    for path in (folder / "part", old, new):
         path.touch()
-    os.utime(old, (0, 0))
+    for path in (folder, old):
+        os.utime(path, (0, 0))
     storage.prepare()
-    assert files(storage) == [new]
+    assert [*storage.scratch_folder.iterdir()] == [new]
 
 
 def test_it_can_be_written(storage: Storage) -> None:

@@ -182,6 +182,12 @@ def test_degenerate_points_give_a_sound_model(points: NDArray[Any], components: 
     assert np.isfinite(kvae.sample(10)[0]).all()
 
 
+def test_a_wild_point_hides_no_cluster() -> None:
+    points, labels = three_blobs()
+    kvae = KVAE(4, options={"iterations": 1}).fit(np.vstack([points, [[1e30, 0]]]))
+    assert adjusted_rand_score(labels, kvae.labels_[:-1]) == 1
+
+
 @pytest.mark.parametrize(
     ("points", "said"),
     [

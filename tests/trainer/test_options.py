@@ -26,6 +26,7 @@ from trainer.partition import EVERYWHERE, mixture_weights
 from trainer.phases import rescue, train_estimator, train_generators, twins
 from trainer.points import ScaledPoints
 from trainer.ranks import Ranks
+from trainer.starts.choose import settle_components
 from trainer.state import initial_state
 from trainer.steps import Steps
 
@@ -52,6 +53,11 @@ def test_auto_counts_the_clusters() -> None:
     assert adjusted_rand_score(labels, fit.partition) == 1
     resumed = train(points, config, resume=restore(saved[0], CPU))
     np.testing.assert_array_equal(resumed.partition, fit.partition)
+
+
+def test_auto_finds_one_cluster() -> None:
+    points = np.random.default_rng(0).normal(size=(300, 2)) @ [[2, 1], [0, 1]]
+    assert settle_components(points, quick(components="auto")).k == 1
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 6])

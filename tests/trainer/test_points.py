@@ -46,6 +46,23 @@ def test_tables_are_standardised_and_back() -> None:
     np.testing.assert_allclose(scaling.undo(x, (2,)), points, atol=1e-3)
 
 
+def test_a_wild_value_sets_no_scale() -> None:
+    points = np.random.default_rng(0).normal(0, 2, (1_000, 2))
+    points[7, 0], points[8, 1] = 1e6, -1e30
+    scaling = Scaling.fit(points)
+    x = scaling.apply(points, CPU)
+    assert (scaling.scale < 3).all()
+    assert torch.isfinite(x.square()).all()
+    points[8, 1] = scaling.undo(x, (2,))[8, 1]
+    np.testing.assert_allclose(scaling.undo(x, (2,)), points, rtol=1e-4)
+
+
+def test_a_rare_feature_keeps_its_spread() -> None:
+    points = np.zeros((100, 1))
+    points[:10] = 5
+    assert Scaling.fit(points).scale == pytest.approx(points.std())
+
+
 def test_small_units_are_not_constant() -> None:
     points = np.random.default_rng(0).normal(0, 1e-15, (100, 1))
     assert Scaling.fit(points).apply(points, CPU).std() == pytest.approx(1, rel=0.02)

@@ -18,7 +18,9 @@ def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
         return config
     check_points(points)
     x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
-    k = classical.count_clusters(Sketch(x, config.seed))
+    sketch = Sketch(x, config.seed)
+    is_one = Judge(sketch, 1, config.seed).trusted is not None
+    k = 1 if is_one else classical.count_clusters(sketch)
     return config.model_copy(update={"components": k})
 
 
