@@ -81,10 +81,12 @@ def part_rows(model: ModelRow, include: Sequence[AssignField]) -> int:
     return rows - rows % assignments.CHUNK_ROWS or rows
 
 
-def is_waiting(session: Session, job_id: str) -> bool:
-    """Whether there are parts that no worker has."""
-    query = select(JobPartRow.number).where(JobPartRow.job_id == job_id, *_waiting())
-    return session.scalar(query.limit(1)) is not None
+def can_be_shared(session: Session, job_id: str) -> bool:
+    """Whether more than one part waits for a worker."""
+    query = select(JobPartRow.number).where(
+        JobPartRow.job_id == job_id, *_waiting(), _job_is("queued", "running")
+    )
+    return len(session.scalars(query.limit(2)).all()) > 1
 
 
 def result(session: Session, job_id: str) -> JobRow:

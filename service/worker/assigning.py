@@ -39,21 +39,19 @@ class AssignRunner(Runner):
         """Do parts of the job, one after the other, until no more wait or others have waited for
         long enough. Before, pass its message on if there is more than one to do."""
         until = time.monotonic() + TURN_SECONDS
-        claim, is_more = self._claim(job_id)
-        if is_more:
+        with self.database.read() as session:
+            can_be_shared = assign_jobs.can_be_shared(session, job_id)
+        if can_be_shared:
             self._queue.send("assign", job_id)
-        while claim:
+        while time.monotonic() < until and (claim := self._claim(job_id)):
             with bound_contextvars(job_id=job_id, part=claim.number, attempt=claim.attempt):
                 log.info("part begins")
                 self._work(claim)
                 log.info("part ends")
-            claim = self._claim(job_id)[0] if time.monotonic() < until else None
 
-    def _claim(self, job_id: str) -> tuple[Claim | None, bool]:
-        """A part, if there is one, and whether there are more."""
+    def _claim(self, job_id: str) -> Claim | None:
         with self.database.write() as session:
-            claim = assign_jobs.claim(session, job_id, self.settings.lease_seconds)
-            return claim, claim is not None and assign_jobs.is_waiting(session, job_id)
+            return assign_jobs.claim(session, job_id, self.settings.lease_seconds)
 
     def _work(self, claim: Claim) -> None:
         try:

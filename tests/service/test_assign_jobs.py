@@ -99,7 +99,7 @@ def test_from_parts_to_the_whole(database: Database, job_id: str) -> None:
             found(database, job_id)
         with database.write() as session:
             assert not assign_jobs.renew(session, claimed, LEASE)
-            assert assign_jobs.is_waiting(session, job_id) == (number < PARTS - 1)
+            assert assign_jobs.can_be_shared(session, job_id) == (number < PARTS - 2)
         finish(database, claimed)
         progress = view(database, job_id).progress
         told.append((progress.fraction, progress.eta_seconds is not None))
@@ -174,6 +174,7 @@ def test_a_cancel_is_immediate(database: Database, job_id: str) -> None:
     check_void(database, claimed)
     assert take(database, job_id) is None
     with database.write() as session:
+        assert not assign_jobs.can_be_shared(session, job_id)
         assert assign_jobs.unsent(session, -1) == []
         with pytest.raises(Conflict, match="already cancelled"):
             jobs.request_cancel(session, job_id)
