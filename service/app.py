@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from service import logs, media, oip, openapi, problems, tracing
 from service.access import Gate, Keyring
 from service.archives.export import Exporter
+from service.collector import collect_until
 from service.database import Database
 from service.deliveries import delivering
 from service.dependencies import Parts
@@ -65,6 +66,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, database, parts.queue, counters.sweeps.inc)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
+        cleaning = (stop, settings, database, parts.storage)
+        # not waited for: a storage that is away would hold up the end
+        threading.Thread(target=collect_until, args=cleaning, name="collector", daemon=True).start()
         async with delivering(settings, parts.database):
             yield
         stop.set()

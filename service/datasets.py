@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.datasets import Column, Dataset, DatasetOptions, PointRow
-from service import quotas
+from service import blobs, quotas
 from service.database import Database
 from service.encoding import Encoding, some
 from service.errors import Conflict, NotFound
@@ -65,13 +65,14 @@ def storing(
     with storage.scratch() as path:
         points = read_points(upload.path, path, options, max_bytes)
         draft = _row(upload, options, points, path, name)
-        with database.write() as session:
-            row, is_new = _add(session, draft)
-            if is_new:
-                quotas.check_bytes(session)
-            yield session, row, is_new
-            if is_new:
-                storage.adopt(path, row.points_sha256)
+        with blobs.intent(database, storage, draft.points_sha256) as intent:
+            storage.adopt(path, draft.points_sha256)  # in no transaction: it may take minutes
+            with database.write() as session:
+                blobs.fulfil(session, intent)
+                row, is_new = _add(session, draft)
+                if is_new:
+                    quotas.check_bytes(session)
+                yield session, row, is_new
 
 
 def get(session: Session, dataset_id: str) -> DatasetRow:
@@ -104,7 +105,7 @@ def delete(database: Database, storage: Storage, dataset_id: str) -> None:
         if jobs := session.scalars(unfinished.execution_options(everyone=True)).all():
             raise Conflict("dataset_in_use", f"data set {dataset_id!r} is needed by {some(jobs)}")
         row.deleted_at, row.identity = utc_now(), None
-    _delete_points(database, storage, row.points_sha256)
+    blobs.remove(database, storage, [row.points_sha256])
 
 
 def view(row: DatasetRow) -> Dataset:
@@ -178,16 +179,6 @@ def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
             raise
         return known, False
     return draft, True
-
-
-def _delete_points(database: Database, storage: Storage, points_sha256: str) -> None:
-    """Delete a blob unless another data set, whosever, has the same points."""
-    with database.write() as session:
-        if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
-            session.execute(text("LOCK TABLE datasets IN SHARE ROW EXCLUSIVE MODE"))
-        same = select(DatasetRow.id).where(DatasetRow.points_sha256 == points_sha256, LIVE)
-        if session.scalar(same.limit(1).execution_options(everyone=True)) is None:
-            storage.delete(points_sha256)
 
 
 def _row(

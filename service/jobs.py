@@ -97,22 +97,20 @@ def request_cancel(session: Session, job_id: str) -> JobRow:
 
 
 def resume(session: Session, job_id: str) -> JobRow:
-    """Queue a cancelled or failed job again, to go on from its last checkpoint or with the parts
-    that are not done.
+    """Queue a cancelled or failed job again, to go on from its last checkpoint if one is kept, or
+    with the parts that are not done.
 
     Raises NotFound, Conflict, or TooMany by quota.
     """
     job = get(session, job_id)
-    rest = f"after iteration {job.iteration}" if job.type == "train" else "with the rows left"
-    moved = move(
-        session,
-        job_id,
-        "resumed",
-        message=f"resumed; goes on {rest}",
-        enqueued_at=utc_now(),
-        losses=0,
-        error=None,
-    )
+    values: dict[str, Any] = {"enqueued_at": utc_now(), "losses": 0, "error": None}
+    message = f"resumed; goes on after iteration {job.iteration}"
+    if job.type == "assign":
+        message = "resumed; goes on with the rows left"
+    elif not checkpoints.kept(session, job_id):
+        message = "resumed; starts anew, as no checkpoint is kept"
+        values |= {"iteration": 0, "fraction": 0.0}
+    moved = move(session, job_id, "resumed", message=message, **values)
     if moved is None:
         refused = f"job {job_id!r} is {job.status}; one that is cancelled or failed can be resumed"
         raise Conflict("job_not_resumable", refused)

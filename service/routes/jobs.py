@@ -110,6 +110,7 @@ def resume_job(parts: PartsDep, job_id: str) -> Job:
     """Go on with a cancelled or failed job after its last checkpoint, to the very same model, or
     with the rows that are left to assign.
 
+    Its checkpoints are kept for a time after it ended; later it starts anew, as its log says.
     Of a job that goes on already it is refused, so that no Idempotency-Key is needed.
     """
     with parts.database.write() as session:

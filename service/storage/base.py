@@ -4,17 +4,19 @@ import errno
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from service.errors import StorageUnavailable
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+NAME = re.compile("[0-9a-f]{64}")
 STALE_SECONDS = 86_400.0  # scratch that old was left by a process that was killed
 
 log = logging.getLogger(__name__)
@@ -79,8 +81,12 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def delete(self, sha256: str) -> None:
-        """Forget a blob; one that is not there is no error."""
+    def pages(self) -> Iterator[list[str]]:
+        """The names of all blobs, some hundreds at a time."""
+
+    @abstractmethod
+    def delete(self, names: Collection[str]) -> None:
+        """Forget blobs; one that is not there is no error."""
 
     @abstractmethod
     def check(self) -> None:

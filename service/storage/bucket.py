@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from service.errors import StorageDamaged, StorageUnavailable
-from service.storage.base import Storage, seal
+from service.storage.base import NAME, Storage, seal
 
 if TYPE_CHECKING:  # obstore has no such names at run time
     from obstore.store import S3Config
@@ -64,10 +64,16 @@ class Bucket(Storage):
             self._fetch(sha256)
         return copy
 
-    def delete(self, sha256: str) -> None:
-        self._copy(sha256).unlink(missing_ok=True)
+    def pages(self) -> Iterator[list[str]]:
         with _server_errors():
-            obstore.delete(self._store, sha256)
+            for objects in obstore.list(self._store):
+                yield [found["path"] for found in objects if NAME.fullmatch(found["path"])]
+
+    def delete(self, names: Collection[str]) -> None:
+        for name in names:
+            self._copy(name).unlink(missing_ok=True)
+        with _server_errors():
+            obstore.delete(self._store, list(names))
 
     def check(self) -> None:
         with _server_errors():

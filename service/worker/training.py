@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
-from service import checkpoints, jobs, models, previews
+from service import blobs, checkpoints, jobs, models, previews
 from service.database import Database
 from service.errors import StorageDamaged
 from service.ownership import Caller
@@ -93,7 +93,8 @@ class JobRunner(Runner):
             summary = summarise(fit.mixture, points, fit.partition)
             with self.database.used_by(Caller(claim.owner)).write() as session:
                 models.publish(session, claim, fit.mixture, summary)
-        checkpoints.discard(self.database, self.storage, claim.job_id)
+                old = checkpoints.release(session, claim.job_id)
+        blobs.remove(self.database, self.storage, old)
 
     def _resumed(
         self, claim: jobs.Claim, heartbeat: Heartbeat, device: torch.device
@@ -146,14 +147,18 @@ class Recorder:
         """The training's callback. Raises LeaseLost, CancelRequested or StorageUnavailable."""
         job_id, iteration = self._claim.job_id, report.iteration
         checkpoint = checkpoint_bytes(state, run=job_id)
-        sha256 = patiently(self._heartbeat, lambda: self._storage.put(checkpoint))
+        sha256 = hashlib.sha256(checkpoint).hexdigest()
         png = self._picture(state)
-        with self._database.write() as session:
-            jobs.record_iteration(session, self._claim, iteration, asdict(report))
-            checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
-            if png is not None:
-                previews.add(session, job_id, iteration, png)
-        checkpoints.discard(self._database, self._storage, job_id, checkpoints.KEPT)
+        with blobs.intent(self._database, self._storage, sha256) as intent:
+            patiently(self._heartbeat, lambda: self._storage.put(checkpoint))
+            with self._database.write() as session:
+                blobs.fulfil(session, intent)
+                jobs.record_iteration(session, self._claim, iteration, asdict(report))
+                checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
+                if png is not None:
+                    previews.add(session, job_id, iteration, png)
+                old = checkpoints.release(session, job_id, checkpoints.KEPT)
+        blobs.remove(self._database, self._storage, old)
 
     def _picture(self, state: TrainingState) -> bytes | None:
         """A PNG of samples; none, and a line in the worker's log, where it can't be made."""

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 from alembic import command
+from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event, inspect, select
 from sqlalchemy.orm import Session
 
@@ -105,3 +106,16 @@ def test_what_several_owners_have_is_the_firsts_before(database: Database) -> No
     with database.engine.begin() as connection:
         left = connection.exec_driver_sql("SELECT COUNT(*), COUNT(identity) FROM datasets").one()
     assert left == (2, 1)
+
+
+def test_the_same_bytes_twice_are_refused_before_anything_is_changed(database: Database) -> None:
+    config = migration_config(database.engine.url.render_as_string(hide_password=False))
+    with database.write() as session:
+        first, second = (rows.dataset(session) for _ in range(2))
+        second.sha256 = first.sha256  # with other options
+    command.downgrade(config, "0002")
+    before = inspect(database.engine).get_columns("datasets")
+    with pytest.raises(CommandError, match=f"{first.id}, {second.id} come from the same bytes"):
+        command.downgrade(config, "0001")
+    assert str(inspect(database.engine).get_columns("datasets")) == str(before)
+    command.upgrade(config, "head")
