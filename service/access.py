@@ -2,11 +2,11 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security.utils import get_authorization_scheme_param
 
 from service import keys
@@ -18,7 +18,9 @@ from service.rate_limits import RateLimiter
 from service.settings import Settings
 
 REMEMBERED_SECONDS = 2.0  # a revoked key works that much longer
+THREADS = 4  # that no slow call can hold
 READING_METHODS = ("GET", "HEAD")
+PROXY_HEADERS = ("forwarded", "via", "x-forwarded-", "x-real-ip")
 READING_PATHS = ("/assign", "/v2/")  # asked by POST, but change nothing
 
 BEARER = {
@@ -48,7 +50,8 @@ class Keyring:
         """The caller of a token. Raises Unauthorized."""
         with self._database.read() as session:
             caller = keys.caller(session, token, self._settings)
-        if caller.key:
+            is_noted = keys.is_use_noted(session, caller.key)
+        if caller.key and not is_noted:
             with self._database.write() as session:
                 keys.note_use(session, caller.key)
         until = time.monotonic() + REMEMBERED_SECONDS
@@ -62,6 +65,7 @@ class Gate:
 
     keyring: Keyring
     limiter: RateLimiter | None
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
 
 
 async def admitted(request: Request) -> Caller:
@@ -71,14 +75,14 @@ async def admitted(request: Request) -> Caller:
     token = given if given and scheme.lower() == "bearer" else None
     caller = gate.keyring.remembered(token)
     if caller is None:
-        caller = await run_in_threadpool(gate.keyring.look_up, token)
+        caller = await to_thread.run_sync(gate.keyring.look_up, token, limiter=gate.threads)
     request.state.key = caller.key
     if caller.key is None:
         check_local(request)
     check_role(request, caller)
     if gate.limiter:
         who = caller.key or (request.client.host if request.client else "")
-        if usage := await run_in_threadpool(gate.limiter.count, who):
+        if usage := await to_thread.run_sync(gate.limiter.count, who, limiter=gate.threads):
             request.state.headers |= usage.headers()
     return caller
 
@@ -86,12 +90,14 @@ async def admitted(request: Request) -> Caller:
 def check_local(request: Request) -> None:
     """Raise Forbidden unless the request comes from this machine and was meant for it.
 
-    The second half keeps out what reaches loopback by a proxy, or by a web page in a browser here.
+    That keeps out web pages in a browser here and proxies, but for those that neither keep the
+    Host nor say what they are: nothing tells their requests from local ones.
     """
     client = request.client.host if request.client else ""
     site = request.headers.get("sec-fetch-site", "none")
-    meant = hostname(request.headers.get("host", ""))
-    if is_loopback(client) and is_loopback(meant) and site != "cross-site":
+    is_direct = not any(name.startswith(PROXY_HEADERS) for name in request.headers)
+    is_meant = is_loopback(hostname(request.headers.get("host", ""))) and site != "cross-site"
+    if is_loopback(client) and is_meant and is_direct:
         return
     detail = (
         "this service has no keys yet and so answers only on its own machine; "

@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from service import logs, media, oip, openapi, problems, tracing
 from service.access import Gate, Keyring
 from service.archives.export import Exporter
+from service.collector import collect_until
 from service.database import Database
 from service.deliveries import delivering
 from service.dependencies import Parts
@@ -39,6 +40,7 @@ from service.sweeper import sweep_until
 
 DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
 training points (Locatello et al., 2018). Upload points, train, assign new ones, sample."""
+LARGE_BODIES = ("/assign", "/datasets", "/jobs", "/models")
 ANSWER_HEADERS = (
     *("Kvae-Ignored-Columns", "Kvae-Iteration", "Kvae-Model", "Kvae-Seed"),
     *("Content-Disposition", "ETag", "Idempotency-Replayed", "Location"),
@@ -63,6 +65,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, database, parts.queue, counters.sweeps.inc)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
+        cleaning = (stop, settings, database, parts.storage)
+        # not waited for: a storage that is away would hold up the end
+        threading.Thread(target=collect_until, args=cleaning, name="collector", daemon=True).start()
         async with delivering(settings, parts.database):
             yield
         stop.set()
@@ -107,11 +112,12 @@ def add_middleware(app: FastAPI, settings: Settings, counters: Metrics) -> None:
 
 
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
-    """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
+    """The largest body, in bytes: only what goes through the disk may be larger than JSON."""
     caps = [settings.max_body_bytes]
-    if oip.is_spoken_at(path):
+    speaks_oip = oip.is_spoken_at(path)
+    if speaks_oip:
         caps.append(oip.MAX_BYTES)
-    if media_type == media.JSON:
+    if media_type == media.JSON or not (speaks_oip or path in LARGE_BODIES):
         caps.append(settings.max_json_bytes)
     return min(caps)
 

@@ -35,11 +35,12 @@ def open_batch(body: Body, content_type: str | None, spec: PointSpec, max_bytes:
     pieces are read.
     """
     if isinstance(body, bytes):
-        return HELD[media.base_type(content_type)](body, spec)
-    with body.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    media_type = media.body_type(content_type, head, TAKEN)
-    batch = FILES[media_type](body, spec, max_bytes)
+        batch = HELD[media.base_type(content_type)](body, spec)
+    else:
+        with body.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        media_type = media.body_type(content_type, head, TAKEN)
+        batch = FILES[media_type](body, spec, max_bytes)
     return replace(batch, pieces=_capped(batch.pieces, max_bytes))
 
 

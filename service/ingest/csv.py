@@ -44,7 +44,7 @@ def open_source(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     dialect = find_dialect(path)
     schema = pa.schema([(name, pa.string()) for name in dialect.names])
     table = Table(schema, partial(batches, path, dialect), typed=False, place=dialect.place)
-    return table_source(table, options)
+    return table_source(table, options, max_bytes)
 
 
 def batches(path: Path, dialect: Dialect, names: list[str]) -> Batches:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from api_schemas.datasets import Column
 from service.encoding import some
 from service.errors import InvalidInput
-
-MAX_COLUMNS = 65_536
+from service.unpacking import MAX_COLUMNS
 
 Pieces = Iterator[NDArray[Any]]
 

@@ -34,7 +34,7 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz", responses=responses(422))
-def healthz() -> Health:
+async def healthz() -> Health:  # in no thread: slow calls may hold them all
     """Alive."""
     return Health()
 

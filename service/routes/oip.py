@@ -89,7 +89,7 @@ def server_metadata() -> ServerMetadata:
 
 
 @probes.get("/live")
-def server_live() -> ServerLive:
+async def server_live() -> ServerLive:  # in no thread, as healthz
     """The process answers."""
     return ServerLive()
 

@@ -18,10 +18,10 @@ from safetensors.torch import load as load_tensors
 
 from api_schemas.archives import MEMBERS
 from service import assignments, components, models
-from service.archives import imports, load
+from service.archives import export, imports, load
 from service.archives.export import Exporter
 from service.database import Database, migrate
-from service.errors import NotFound, ServiceError
+from service.errors import Busy, NotFound, ServiceError
 from service.ownership import Caller
 from service.storage import Folder
 from tests.points import three_blobs
@@ -62,10 +62,21 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(url)
     database = Database(url)
     model_id = publish(database, fit)
-    (folder / "archive").mkdir()
-    path = Exporter().write(database, model_id, folder / "archive")
+    (folder / "parts").mkdir()
+    path = folder / "model.zip"
+    with path.open("wb") as file:
+        Exporter().write(database, model_id, folder / "parts", file)
     database.close()
     return path
+
+
+def test_more_exports_than_may_wait_are_sent_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "MAX_EXPORTS", 0)
+    with pytest.raises(Busy, match="try again later") as raised:
+        Exporter().write(database, "mdl_x", Path(), io.BytesIO())
+    assert raised.value.headers == {"Retry-After": "10"}
 
 
 def unpacked(path: Path) -> Files:
@@ -115,8 +126,8 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
         assert models.weights(session, model.id) == fit.mixture.to_bytes()
         with pytest.raises(NotFound, match="was imported"):
             assignments.page(session, model, None, -1, 20)
-        samples = np.zeros((1, 2))
-        shown = components.detail(session, Folder(Path()), model, 1, samples)
+        known = components.known(session, model, 1)
+    shown = components.detail(Folder(Path()), known, np.zeros((1, 2)))
     assert (view.provenance.source, view.aliases) == ("imported", [])
     assert view.provenance.origin == archive.manifest.id
     assert view.sizes == np.bincount(fit.partition).tolist()
