@@ -1,4 +1,4 @@
-"""What ships beside the code: compose file, Dockerfile and the example of a .env file."""
+"""What ships beside the code: compose file, Dockerfile, example of a .env file, documents."""
 
 import re
 import subprocess
@@ -130,3 +130,10 @@ def test_env_example_names_every_setting_with_its_default() -> None:
     for name, field in settings.items():
         shown = "" if field.default is None else str(field.default)
         assert example[name] == shown, name
+
+
+def test_metrics_to_watch_are_there() -> None:
+    named = set(re.findall(r"\bkvae_[a-z_]*[a-z]", read("docs/operations.md")))
+    source = "".join(path.read_text() for path in (ROOT / "service").glob("*.py"))
+    assert len(named) > 5
+    assert not [name for name in named if f'"{name.removesuffix("_total")}' not in source]

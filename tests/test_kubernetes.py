@@ -45,8 +45,9 @@ def pods() -> Iterator[Manifest]:
 
 def validate(*paths: Path) -> None:
     """Each manifest against the schemas of Kubernetes, which don't know those of others."""
-    command = [str(BIN / "kubernetes-validate"), "--strict", "--quiet", "--no-warn"]
-    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True)
+    options = ("--strict", "--quiet", "--no-warn")
+    command: list[str | Path] = [BIN / "kubernetes-validate", *options, *paths]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -16,6 +16,6 @@ ROWS = [
 @pytest.mark.parametrize(("threat", "tests"), [(row[0], row[2]) for row in ROWS])
 def test_each_threat_has_its_tests(threat: str, tests: str) -> None:
     named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", tests)
-    assert named or tests == "none", threat
+    assert named, threat
     for path, name in named:
         assert f"\ndef {name}(" in (ROOT / path).read_text(), f"{path}::{name}"

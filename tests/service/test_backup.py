@@ -37,6 +37,8 @@ def test_a_dump_holds_models_assignments_and_unfinished_jobs(
             model = models.get(session, "default")
             assert model.id == model_id
             assert models.weights(session, model_id) == fit.mixture.to_bytes()
-            assigned = np.concatenate(list(assignments.pieces(session, model, None)))
+            assigned = np.concatenate(
+                list(assignments.pieces(session, assignments.of_model(model), None))
+            )
             np.testing.assert_array_equal(assigned["component"], fit.partition)
             assert jobs.get(session, job_id).status == "running"
