@@ -1,4 +1,4 @@
-"""A data set is assigned by several workers, of which one is killed in the midst of it."""
+"""A data set is assigned by several workers, which are killed in the midst of it."""
 
 import signal
 import sys
@@ -70,17 +70,21 @@ class Stack:
             return list(session.scalars(query))
 
     def kill_at_work(self, job: str) -> list[int]:
-        """Kill a worker's child while each worker has a part; returns their first rows."""
+        """Kill the workers' children while they have parts; returns the first rows of these."""
         while self.client.get(f"/jobs/{job}")["status"] in ("queued", "running"):
-            for child in (child for worker in self.workers for child in worker.children()):
-                with suppress(psutil.NoSuchProcess):  # it had ended by itself
+            with suppress(psutil.NoSuchProcess):  # one that ends by itself just now
+                children = [child for worker in self.workers for child in worker.children()]
+                for child in children:
                     child.suspend()
-                    for _ in range(10):
-                        time.sleep(0.02)
-                        if len(held := self.held(job)) == len(self.workers):
-                            child.kill()
-                            return held
-                    child.resume()
+                time.sleep(0.1)  # what they have sent to the database arrives
+                held = self.held(job)
+                for child in children:
+                    if held:
+                        child.kill()
+                    else:
+                        child.resume()
+                if held:
+                    return held
         raise AssertionError("the job has ended")
 
 
