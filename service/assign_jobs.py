@@ -161,6 +161,12 @@ def fail(session: Session, claim: Claim, error: dict[str, Any]) -> None:
     jobs.move(session, job.id, "failed", error=error, eta_seconds=None)
 
 
+def give_back(session: Session, claim: Claim) -> None:
+    """Let another worker take up a part whose own is to stop. Raises LeaseLost."""
+    _, part = _hold(session, claim)
+    part.lease_expires_at = None
+
+
 def give_up_expired(session: Session, max_losses: int) -> list[str]:
     """Take parts from workers that fell silent; returns the jobs whose parts wait again."""
     now = utc_now()

@@ -9,7 +9,6 @@ Children end with the supervisor, also when it is killed; one that ends by itsel
 
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -45,7 +44,6 @@ class Child:
 
     name: str
     command: list[str]
-    stop_signal: signal.Signals
     environment: dict[str, str]
     log: Path
     pass_fds: tuple[int, ...] = ()
@@ -82,7 +80,7 @@ class Child:
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.send_signal(self.stop_signal)
+            self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -149,13 +147,13 @@ def _children(
     api = [*python, "service.serve", str(listener.fileno())]
     worker = [*python, "service.worker"]
 
-    def child(name: str, command: list[str], stop: signal.Signals, *fds: int) -> Child:
-        return Child(name, command, stop, environment, logs / f"{name}.log", fds)
+    def child(name: str, command: list[str], *fds: int) -> Child:
+        return Child(name, command, environment, logs / f"{name}.log", fds)
 
     return [
-        child("broker", broker, signal.SIGTERM),
-        child("api", api, signal.SIGTERM, listener.fileno()),
-        child("worker", worker, signal.SIGQUIT),  # cold: a job in training resumes next time
+        child("broker", broker),
+        child("api", api, listener.fileno()),
+        child("worker", worker),
     ]
 
 

@@ -184,6 +184,22 @@ def finish(
         raise LeaseLost(claim.job_id)
 
 
+def give_back(session: Session, claim: Claim) -> None:
+    """Queue a job again whose worker is to stop. Raises LeaseLost."""
+    moved = move(
+        session,
+        claim.job_id,
+        "given_back",
+        JobRow.attempt == claim.attempt,
+        message="the worker stops; the job goes on after its last whole iteration",
+        enqueued_at=utc_now(),
+        lease_expires_at=None,
+        eta_seconds=None,
+    )
+    if moved is None:
+        raise LeaseLost(claim.job_id)
+
+
 def give_up_expired(session: Session, max_losses: int) -> list[str]:
     """Take trainings from workers that fell silent; returns those that are queued again."""
     now = utc_now()

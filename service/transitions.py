@@ -1,7 +1,7 @@
 """A job's life as a table: what can happen to it, and the status that this leads to.
 
 queued -> running -> succeeded | failed
-   |         |  \\-> queued            its worker was lost
+   |         |  \\-> queued            its worker was lost, or stops
    |         \\-> cancelling -> cancelled | succeeded | failed
    \\-> cancelled
 
@@ -17,11 +17,14 @@ from typing import Literal
 from api_schemas.jobs import JobStatus
 
 Ending = Literal["cancelled", "succeeded", "failed"]
-Happening = Literal["claimed", "lost", "cancel_requested", "stopped", "resumed"] | Ending
+Happening = (
+    Literal["claimed", "lost", "given_back", "cancel_requested", "stopped", "resumed"] | Ending
+)
 
 TRANSITIONS: Mapping[Happening, Mapping[JobStatus, JobStatus]] = {
     "claimed": {"queued": "running"},
     "lost": {"running": "queued"},
+    "given_back": {"running": "queued", "cancelling": "cancelled"},
     "cancel_requested": {"queued": "cancelled", "running": "cancelling"},
     "stopped": {"queued": "cancelled", "running": "cancelled"},
     "cancelled": {"cancelling": "cancelled"},

@@ -119,9 +119,8 @@ def test_the_api_is_asked_and_given_time() -> None:
     assert pod["terminationGracePeriodSeconds"] > waits + int(drain)
 
 
-def test_a_worker_that_is_stopped_leaves_its_job_to_others() -> None:
+def test_a_worker_without_a_broker_is_not_killed() -> None:
     (container,) = find("Deployment", "kvae-worker")["spec"]["template"]["spec"]["containers"]
-    assert {"name": "REMAP_SIGTERM", "value": "SIGQUIT"} in container["env"]
     assert "livenessProbe" not in container
 
 

@@ -2,10 +2,12 @@
 
 import os
 import socket
+from collections.abc import Callable
+from multiprocessing import get_context
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
 from service import logs, pulse, tracing
 from service.database import Database
@@ -16,19 +18,20 @@ from service.worker.assigning import AssignRunner
 from service.worker.training import JobRunner
 
 
-def create_worker(settings: Settings) -> Celery:
+def create_worker(settings: Settings, is_stopping: Callable[[], bool]) -> Celery:
     """The Celery application with its tasks.
 
     Each job, or part of one, gets a fresh child process, forked before any torch operation: threads
     and CUDA contexts don't survive a fork.
     """
     celery = create_celery(settings)
+    queue = JobQueue(celery)
 
     def train(job_id: str) -> None:
-        JobRunner(settings).run(job_id)
+        JobRunner(settings, queue, is_stopping).run(job_id)
 
     def assign(job_id: str) -> None:
-        AssignRunner(settings, JobQueue(celery)).run(job_id)
+        AssignRunner(settings, queue, is_stopping).run(job_id)
 
     def note_pulse() -> None:
         with Database(settings.database_url).write() as session:
@@ -41,10 +44,14 @@ def create_worker(settings: Settings) -> Celery:
 
 
 def main() -> None:
-    """Consume until SIGTERM."""
+    """Consume until SIGTERM, after which the child at work gives its job back and ends."""
     settings = Settings()
     logs.configure(settings)
     parent = os.getpid()
+    stopping = get_context("fork").Event()  # which children inherit
+
+    def stop_child(**_: Any) -> None:
+        stopping.set()
 
     def tie_to_parent(**_: Any) -> None:
         die_with_parent(parent)
@@ -53,10 +60,12 @@ def main() -> None:
         """Celery leaves logging alone when somebody listens to this signal."""
 
     worker_process_init.connect(tie_to_parent, weak=False)
+    worker_shutting_down.connect(stop_child, weak=False)
     setup_logging.connect(keep_our_logs, weak=False)
     tracing.install_worker()
     options = ["--pool=prefork", "--concurrency=1", "--without-gossip", "--without-mingle"]
-    create_worker(settings).worker_main(["worker", "--loglevel", settings.log_level, *options])
+    celery = create_worker(settings, stopping.is_set)
+    celery.worker_main(["worker", "--loglevel", settings.log_level, *options])
 
 
 if __name__ == "__main__":

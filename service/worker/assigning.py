@@ -15,9 +15,7 @@ from service.assigning import Assigned, assign
 from service.batches import Conversion
 from service.jobs import LeaseLost
 from service.model_cache import load
-from service.queue import JobQueue
-from service.settings import Settings
-from service.worker.heartbeat import Heartbeat
+from service.worker.heartbeat import Heartbeat, StopRequested
 from service.worker.runner import Runner, error_of
 from trainer.devices import choose_device, cpu_threads
 
@@ -31,10 +29,6 @@ log = logging.getLogger(__name__)
 class AssignRunner(Runner):
     """Takes parts of assign jobs up."""
 
-    def __init__(self, settings: Settings, queue: JobQueue) -> None:
-        super().__init__(settings)
-        self._queue = queue
-
     def run(self, job_id: str) -> None:
         """Do parts of the job, one after the other, until no more wait or others have waited for
         long enough. Before, pass its message on if there is more than one to do."""
@@ -42,12 +36,15 @@ class AssignRunner(Runner):
         with self.database.read() as session:
             can_be_shared = assign_jobs.can_be_shared(session, job_id)
         if can_be_shared:
-            self._queue.send("assign", job_id)
-        while time.monotonic() < until and (claim := self._claim(job_id)):
+            self.queue.send("assign", job_id)
+        while self._has_time(until) and (claim := self._claim(job_id)):
             with bound_contextvars(job_id=job_id, part=claim.number, attempt=claim.attempt):
                 log.info("part begins")
                 self._work(claim)
                 log.info("part ends")
+
+    def _has_time(self, until: float) -> bool:
+        return time.monotonic() < until and not self.is_stopping()
 
     def _claim(self, job_id: str) -> Claim | None:
         with self.database.write() as session:
@@ -58,6 +55,8 @@ class AssignRunner(Runner):
             self._assign(claim)
         except LeaseLost:
             log.warning("the part was taken away")
+        except StopRequested:
+            self._give_back(claim)
         except OperationalError as error:
             log.warning("the part is left to the sweeper: the database failed: %s", error)
         except Exception as error:
@@ -66,7 +65,7 @@ class AssignRunner(Runner):
     def _assign(self, claim: Claim) -> None:
         lease_seconds = self.settings.lease_seconds
         renew = partial(assign_jobs.renew, claim=claim, lease_seconds=lease_seconds)
-        with Heartbeat(self.database, renew, lease_seconds) as heartbeat:
+        with self.heartbeat(renew) as heartbeat:
             with cpu_threads(self.settings.threads or 1):  # it is parts that go side by side
                 found = self._found(claim, heartbeat)
             with self.database.write() as session:
@@ -86,6 +85,15 @@ class AssignRunner(Runner):
             pieces.append(assign(mixture, convert(piece, first_row), fields))
             first_row += len(piece)
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _give_back(self, claim: Claim) -> None:
+        try:
+            with self.database.write() as session:
+                assign_jobs.give_back(session, claim)
+        except LeaseLost:
+            log.warning("the part was taken away before it could be given back")
+            return
+        self.queue.send("assign", claim.job_id)
 
     def _fail(self, claim: Claim, error: Exception) -> None:
         try:

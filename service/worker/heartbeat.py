@@ -26,6 +26,10 @@ class CancelRequested(Exception):
     """The job is to be cancelled."""
 
 
+class StopRequested(Exception):
+    """The worker is to stop, and the work is another's."""
+
+
 class Pace:
     """How fast an attempt goes, from its first step on: neither what was done before a resume
     nor getting ready counts."""
@@ -50,14 +54,21 @@ class Pace:
 class Heartbeat:
     """Renews a lease in a thread of its own. Use as a context manager around the work.
 
-    `check` raises CancelRequested or LeaseLost once it is time to stop. A database that is away is
-    tried again until the lease runs out.
+    `check` raises CancelRequested, StopRequested or LeaseLost once it is time to stop. A database
+    that is away is tried again until the lease runs out.
     """
 
-    def __init__(self, database: Database, renew: Renew, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        renew: Renew,
+        lease_seconds: float,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._database = database
         self._renew = renew
         self._lease_seconds = lease_seconds
+        self._is_stopping = is_stopping
         self._pause = min(MAX_PAUSE, lease_seconds / BEATS_A_LEASE)
         self._stop_with: Exception | None = None
         self._end = threading.Event()
@@ -68,6 +79,8 @@ class Heartbeat:
         """Raise if the work is to stop."""
         if self._stop_with:
             raise self._stop_with
+        if self._is_stopping():
+            raise StopRequested
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -2,15 +2,17 @@
 
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from service.database import Database
 from service.errors import StorageUnavailable
+from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import open_storage
-from service.worker.heartbeat import Heartbeat
+from service.worker.heartbeat import Heartbeat, Renew
 from service.worker.patience import patiently
 from trainer import DamagedState, InvalidPoints, TrainerError
 from trainer.points import Points
@@ -21,11 +23,19 @@ log = logging.getLogger(__name__)
 class Runner:
     """Does what a message names, with everything that it needs at hand."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, queue: JobQueue, is_stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         self.settings = settings
+        self.queue = queue
+        self.is_stopping = is_stopping
         self.database = Database(settings.database_url)
         self.storage = open_storage(settings)
         self.storage.prepare()
+
+    def heartbeat(self, renew: Renew) -> Heartbeat:
+        """What keeps a claim, for the time of its work."""
+        return Heartbeat(self.database, renew, self.settings.lease_seconds, self.is_stopping)
 
     def points(self, sha256: str, heartbeat: Heartbeat) -> Points:
         """A data set's points, mapped. Raises StorageUnavailable, or what the heartbeat says."""

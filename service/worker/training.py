@@ -19,7 +19,7 @@ from service.ownership import Caller
 from service.storage import Storage
 from service.summaries import summarise
 from service.transitions import Ending
-from service.worker.heartbeat import CancelRequested, Heartbeat, Pace
+from service.worker.heartbeat import CancelRequested, Heartbeat, Pace, StopRequested
 from service.worker.patience import patiently
 from service.worker.runner import Runner, error_of
 from trainer import (
@@ -60,6 +60,8 @@ class JobRunner(Runner):
             log.warning("job %s was taken away", job_id)
         except CancelRequested:
             self._finish(claim, "cancelled")
+        except StopRequested:
+            self._give_back(claim)
         except OperationalError as error:
             log.warning("job %s is left to the sweeper: the database failed: %s", job_id, error)
         except Exception as error:
@@ -73,7 +75,7 @@ class JobRunner(Runner):
             progress = pace.fraction, pace.eta_seconds(time.monotonic())
             return jobs.renew(session, claim, lease_seconds, *progress)
 
-        with Heartbeat(self.database, renew, lease_seconds) as heartbeat:
+        with self.heartbeat(renew) as heartbeat:
 
             def step(fraction: float) -> None:
                 pace.note(fraction, time.monotonic())
@@ -115,6 +117,15 @@ class JobRunner(Runner):
         if hashlib.sha256(data).hexdigest() != sha256:
             raise DamagedState("its bytes are not those that were written")
         return data
+
+    def _give_back(self, claim: jobs.Claim) -> None:
+        try:
+            with self.database.write() as session:
+                jobs.give_back(session, claim)
+        except jobs.LeaseLost:
+            log.warning("job %s was taken away before it could be given back", claim.job_id)
+            return
+        self.queue.send("train", claim.job_id)
 
     def _finish(
         self, claim: jobs.Claim, ending: Ending, error: dict[str, Any] | None = None

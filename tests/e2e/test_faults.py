@@ -50,21 +50,32 @@ def start_long_job(client: Client, iterations: int) -> str:
     return job
 
 
-@pytest.mark.parametrize("which", ["parent", "child"])
-def test_a_killed_workers_job_goes_on_from_its_checkpoint(
-    stack: tuple[Client, subprocess.Popen[str]], which: str
+@pytest.mark.parametrize(
+    ("act", "level", "said"),
+    [
+        ("kill the parent", "warning", "the worker fell silent; goes on after iteration"),
+        ("kill the child", "warning", "the worker fell silent; goes on after iteration"),
+        ("stop", "info", "the worker stops; the job goes on after its last whole iteration"),
+    ],
+)
+def test_a_lost_workers_job_goes_on_from_its_checkpoint(
+    stack: tuple[Client, subprocess.Popen[str]], act: str, level: str, said: str
 ) -> None:
     client, process = stack
     undisturbed = client.train(three_blobs()[0], 3, **LONG)
     job = start_long_job(client, LONG["iterations"])
     parent, *children = workers(process.pid)
-    (parent if which == "parent" else children[-1]).kill()
+    if act == "stop":
+        parent.terminate()
+        assert gone([parent, *children], 20)
+    else:
+        (parent if act == "kill the parent" else children[-1]).kill()
     finished = client.wait(job)
     assert finished["attempt"] == 2
     events = client.get(f"/jobs/{job}/events", limit=100)["data"]
-    warnings = [e["message"] for e in events if e["level"] == "warning"]
-    assert len(warnings) == 1
-    assert "the worker fell silent; goes on after iteration" in warnings[0]
+    (again,) = [e for e in events if e["data"].get("status") == "queued"][1:]
+    assert again["level"] == level
+    assert said in again["message"]
     iterations = [e["data"]["iteration"] for e in events if e["type"] == "metrics"]
     assert iterations == list(range(1, LONG["iterations"] + 1))  # none twice: it did resume
     models = [client.get(f"/models/{ref}") for ref in (undisturbed["model"], finished["model"])]

@@ -93,7 +93,7 @@ def test_the_table_of_settings_is_up_to_date() -> None:
 def test_without_an_endpoint_nothing_of_tracing_is_imported() -> None:
     code = (
         "import sys; from service.app import create_app; from service.worker.__main__ import *; "
-        "create_app(); create_worker(Settings()); "
+        "create_app(); create_worker(Settings(), bool); "
         "ours = ('opentelemetry.exporter', 'opentelemetry.instrumentation'); "
         "sys.exit(any(name.startswith(ours) for name in sys.modules))"
     )

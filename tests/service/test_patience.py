@@ -9,6 +9,7 @@ from service import blobs, checkpoints, jobs
 from service.collector import collect
 from service.database import Database
 from service.errors import StorageDamaged, StorageUnavailable
+from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder, bucket
 from service.worker import patience
@@ -112,7 +113,7 @@ def test_the_cause_is_named(database: Database, tmp_path: Path) -> None:
     away = f"s3://kvae?endpoint=http://127.0.0.1:{free_port()}"
     url = database.engine.url.render_as_string(hide_password=False)
     settings = Settings(database_url=url, storage_url=away, cache_path=tmp_path / "cache")
-    runner = JobRunner(settings)
+    runner = JobRunner(settings, JobQueue(create_celery(settings)))
     runner.run(job_id)
     runner.database.close()
     with database.read() as session:

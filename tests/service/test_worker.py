@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from api_schemas.jobs import JobRequest
 from service import checkpoints, events, jobs, models
 from service.database import migrate
+from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder
 from service.tables import PreviewRow
@@ -26,7 +27,8 @@ def runner(tmp_path: Path) -> JobRunner:
     url = f"sqlite:///{tmp_path / 'test.db'}"
     migrate(url)
     Folder(tmp_path).prepare()
-    return JobRunner(Settings(database_url=url, storage_url=str(tmp_path)))
+    settings = Settings(database_url=url, storage_url=str(tmp_path))
+    return JobRunner(settings, JobQueue(create_celery(settings)))
 
 
 def new_job(runner: JobRunner) -> str:
