@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from api_schemas.oip import Datatype, InferInput, InferOutput, InferRequest, InferResponse
 from service.errors import BadRequest, TooLarge
+from service.nested import NotNumbers, numbers
 
 PREFIX = "/v2"
 MAX_BYTES = 256 << 20  # of a body, which is held in memory as a whole
@@ -108,14 +109,13 @@ def _from_bytes(points: InferInput, binary: memoryview) -> NDArray[Any]:
 
 def _from_json(points: InferInput, data: list[Any]) -> NDArray[Any]:
     try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise _bad("input 'points': data is nested unevenly") from error
+        array = numbers(data)
+    except NotNumbers as error:
+        where = "".join(f"[{i}]" for i in error.loc)
+        raise _bad(f"input 'points': data{where}: {error}") from error
     is_flat = array.ndim == 1 and array.size == prod(points.shape)
     if not is_flat and list(array.shape) != points.shape:
         raise _bad(f"input 'points': data of shape {list(array.shape)} is not {_kind(points)}")
-    if array.dtype.kind not in "iuf" and array.size:
-        raise _bad("input 'points': data holds what is not a number")
     with np.errstate(invalid="ignore", over="ignore"):
         converted = array.astype(DTYPES[points.datatype])
     if converted.dtype.kind in "iu" and not np.array_equal(converted, array):

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
@@ -14,10 +13,8 @@ from api_schemas.inference import AssignRequest
 from service.batches.batch import Batch, PointSpec
 from service.encoding import Encoding
 from service.errors import BadRequest, InvalidInput
+from service.nested import NotNumbers, is_number, numbers, shown
 from trainer.npy import parse_npy
-from trainer.points import Points
-
-LITERALS = (b"true", b"false")  # numpy takes them for numbers where others stand beside them
 
 
 def open_npy(data: bytes, spec: PointSpec) -> Batch:
@@ -35,7 +32,10 @@ def open_json(data: bytes, spec: PointSpec) -> Batch:
         return _from_records(points, spec.table(), spec)
     if spec.encoding and not _is_plain(spec.encoding):
         return _from_records(list(_named(points, spec.encoding)), spec.encoding, spec)
-    return Batch(spec.cut(_array(points, any(word in data for word in LITERALS))))
+    try:
+        return Batch(spec.cut(numbers(points)))
+    except NotNumbers as error:
+        raise InvalidInput.at("body", "points", *error.loc, msg=str(error)) from error
 
 
 def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Batch:
@@ -67,7 +67,7 @@ def _column(points: Iterable[dict[str, Any]], column: Column) -> pa.Array:
     to_value, fits, kind = RULES.get(column.type, NUMBER)
     for row, value in enumerate(values):
         if value is not None and not fits(value):
-            msg = f"{_shown(value)} is not {kind}"
+            msg = f"{shown(value)} is not {kind}"
             raise InvalidInput.at("body", "points", row, column.name, msg=msg)
     return pa.array([None if value is None else to_value(value) for value in values])
 
@@ -75,38 +75,6 @@ def _column(points: Iterable[dict[str, Any]], column: Column) -> pa.Array:
 def _is_plain(encoding: Encoding) -> bool:
     """Whether an array of numbers says all, by position."""
     return all(c.fill is None and c.type in ("number", "integer") for c in encoding.columns)
-
-
-def _array(points: list[Any], has_literals: bool) -> Points:
-    try:
-        array = np.asarray(points)
-    except ValueError as error:
-        raise InvalidInput.at("body", "points", msg="rows differ in length") from error
-    if has_literals or array.dtype.kind not in "iuf":
-        *loc, value = _first_non_number(points, []) or [points]
-        msg = f"{_shown(value)} is not a number"
-        raise InvalidInput.at("body", "points", *loc, msg=msg)
-    return array
-
-
-def _first_non_number(value: Any, loc: list[Any]) -> list[Any]:
-    """Path to the first leaf that is no number, then the leaf; nothing if there is none."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if found := _first_non_number(item, [*loc, index]):
-                return found
-        return []
-    return [] if _is_number(value) else [*loc, value]
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, float):
-        return True
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value)[:100]
 
 
 def _invalid_json(error: ValidationError) -> BadRequest | InvalidInput:
@@ -119,12 +87,12 @@ def _invalid_json(error: ValidationError) -> BadRequest | InvalidInput:
 
 
 Rule = tuple[Callable[[Any], Any], Callable[[Any], bool], str]  # what makes a value, of what kind
-NUMBER: Rule = (float, _is_number, "a number")
+NUMBER: Rule = (float, is_number, "a number")
 RULES: dict[str, Rule] = {
     "boolean": (bool, lambda value: value in (0, 1) and not isinstance(value, str), "a boolean"),
     "category": (
         lambda value: value if isinstance(value, str) else json.dumps(value),
-        lambda value: isinstance(value, str) or _is_number(value),
+        lambda value: isinstance(value, str) or is_number(value),
         "text",
     ),
 }
