@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -133,7 +134,7 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipI
 
 def _manifest(text: bytes) -> Manifest:
     try:
-        manifest = Manifest.model_validate_json(text)
+        manifest = Manifest.model_validate(from_json(text))
         json.dumps(manifest.metrics, allow_nan=False)
         _check_points(manifest)
     except ValidationError as error:

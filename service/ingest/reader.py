@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from api_schemas.datasets import Column, DatasetFormat, DatasetOptions
+from api_schemas.datasets import MAX_COLUMNS, Column, DatasetFormat, DatasetOptions
 from service.encoding import BadValue, Encoding
 from service.errors import InvalidInput, TooLarge
 from service.ingest import arrow, csv, idx, images, npy
 from service.ingest.fills import with_fills
 from service.ingest.formats import find_format
-from service.ingest.source import MAX_COLUMNS, Pieces, Source, bad_file
+from service.ingest.source import Pieces, Source, bad_file
 from service.ingest.statistics import Statistics
 from service.ingest.writer import PointsWriter
 from trainer.errors import InvalidPoints

@@ -6,11 +6,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from api_schemas.datasets import Categories, Column, ColumnType
+from api_schemas.datasets import MAX_CATEGORIES, Categories, Column, ColumnType
 from service.encoding import first_failing, to_numbers
 from service.ingest.source import bad_file
 
-MAX_CATEGORIES = 1000
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./-]\d\d?[./-]\d{2,4}( .*)?|\d\d?:\d\d(:.*)?")
 BOOLEANS = pa.array(["false", "true"])
 ADVICE = "leave the column out with 'columns', or choose categories=onehot"

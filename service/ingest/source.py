@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api_schemas.datasets import Column
+from api_schemas.datasets import MAX_COLUMNS, Column
 from service.encoding import some
 from service.errors import InvalidInput
-
-MAX_COLUMNS = 65_536
 
 Pieces = Iterator[NDArray[Any]]
 
