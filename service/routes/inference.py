@@ -189,13 +189,15 @@ def _counted(parts: Parts, pieces: Iterable[assigning.Assigned]) -> Iterator[ass
 def _assignment(model: str, pieces: Iterable[assigning.Assigned]) -> Assignment:
     """All pieces in one. Raises InvalidInput when they are too many values for JSON."""
     lists: dict[str, list[Any]] = {}
+    n = 0
     for piece in pieces:
-        for name, values in piece.items():
-            lists.setdefault(name, []).extend(values.tolist())
+        n += len(piece["components"])
         largest = MAX_JSON_VALUES // sum(values[0].size for values in piece.values())
-        if len(lists["components"]) > largest:
+        if n > largest:
             msg = f"at most {largest:,} points at once can be answered as JSON; more were sent"
             raise InvalidInput.at("body", "points", msg=msg)
+        for name, values in piece.items():
+            lists.setdefault(name, []).extend(values.tolist())
     return Assignment(model=model, **lists)
 
 

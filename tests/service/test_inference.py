@@ -1,6 +1,7 @@
 """/assign and /sample: every type of body and answer, in the data's own columns and units."""
 
 import io
+import json
 import urllib.request
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
 
-from service import answers, media, uploads
+from service import answers, media, oip, uploads
 from service.batches import batch
 from tests.points import digits, npy, three_blobs
 from tests.service.api import Served, homes, picture, written, zipped
@@ -199,3 +200,28 @@ def test_pandas_and_pyarrow_read_samples(served: Served) -> None:
     request = urllib.request.Request(url, headers={"Accept": media.ARROW})  # noqa: S310
     with urllib.request.urlopen(request) as response, ipc.open_stream(response) as stream:  # noqa: S310
         pd.testing.assert_frame_equal(stream.read_pandas(), frame, check_dtype=False)
+
+
+def test_open_inference_answers_float32_of_any_model(served: Served) -> None:
+    points = {"name": "points", "shape": [300, 2], "datatype": "FP64", "data": POINTS.tolist()}
+    names = ["posterior", "component", "log_densities"]
+    body = {"inputs": [points], "outputs": [{"name": name} for name in names]}
+    url = f"/v2/models/{served.ids['centroids']}/infer"
+    outputs = served.http.post(url, json=body).raise_for_status().json()["outputs"]
+    assert [output["name"] for output in outputs] == names
+    assert [output["datatype"] for output in outputs] == ["FP32", "INT64", "FP32"]
+    found = np.reshape(outputs[2]["data"], (300, 3)).argmax(1)
+    assert found.tolist() == outputs[1]["data"]
+
+
+def test_open_inference_refuses_too_much_json(served: Served) -> None:
+    n, length = 400_000, oip.JSON_LENGTH
+    binary = {"binary_data_size": 2 * n}
+    points = {"name": "points", "shape": [n, 2], "datatype": "UINT8", "parameters": binary}
+    outputs = [{"name": "posterior"}, {"name": "log_densities"}]
+    text = json.dumps({"inputs": [points], "outputs": outputs}).encode()
+    url = f"/v2/models/{served.ids['blobs']}/infer"
+    answer = served.http.post(url, content=text + bytes(2 * n), headers={length: str(len(text))})
+    assert answer.json() == {
+        "error": "at most 2,097,152 values are answered as JSON; ask for binary_data"
+    }
