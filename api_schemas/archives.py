@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from api_schemas.common import Closed, Name
 from api_schemas.datasets import MAX_COLUMNS, Column
@@ -34,7 +34,7 @@ class Manifest(Closed):
     id: str = Field(max_length=40)
     name: Name
     created_at: datetime
-    shape: list[int] = Field(min_length=1, max_length=3)
+    shape: list[PositiveInt] = Field(min_length=1, max_length=3)
     columns: list[Column] = Field(max_length=MAX_COLUMNS, fail_fast=True)
     alpha: list[float] = Field(min_length=1, max_length=MAX_COMPONENTS)
     sizes: list[int] = Field(max_length=MAX_COMPONENTS)

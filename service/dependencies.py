@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from service.access import CallerDep
 from service.archives.export import Exporter
+from service.archives.imports import Importer
 from service.database import Database
 from service.errors import InvalidInput
 from service.event_stream import EventStreams
@@ -30,6 +31,7 @@ class Parts:
     inference: Inference
     metrics: Metrics
     exporter: Exporter
+    importer: Importer
     streams: EventStreams
 
 

@@ -15,7 +15,6 @@ from starlette.background import BackgroundTask
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
 from service import answers, assignments, components, media, models, openapi, uploads
-from service.archives import imports
 from service.dependencies import PartsDep
 from service.errors import InvalidInput
 from service.paging import After, Limit, newest_first
@@ -66,10 +65,7 @@ def import_model(
     """
     for name in form.fields:
         raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
-    archive = imports.read(form.upload.path, parts.settings.model_cache_bytes)
-    with parts.database.write() as session:
-        row, is_new = imports.store(session, archive)
-        model = models.view(row)
+    model, is_new = parts.importer.add(parts.database, form.upload.path)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/models/{model.id}"
     return model
