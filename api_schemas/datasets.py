@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api_schemas.common import Closed, Name
 
 MAX_COLUMNS, MAX_CATEGORIES = 65_536, 1_000
+MAX_NAME = 1_000  # characters of a column's name or of a category
 
 DatasetFormat = Literal["csv", "npy", "npz", "parquet", "arrow", "idx", "zip"]
 ColumnType = Literal["number", "integer", "boolean", "category", "pixels"]
@@ -40,7 +41,7 @@ class DatasetOptions(Closed):
 
     model_config = ConfigDict(frozen=True)
 
-    columns: list[Annotated[str, Field(max_length=1000)]] | None = Field(
+    columns: list[Annotated[str, Field(max_length=MAX_NAME)]] | None = Field(
         None, min_length=1, description="names of the columns to use, in this order; none: all"
     )
     missing: Missing = Field(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from api_schemas.datasets import MAX_CATEGORIES, Categories, Column, ColumnType
+from api_schemas.datasets import MAX_CATEGORIES, MAX_NAME, Categories, Column, ColumnType
 from service.encoding import first_failing, to_numbers
 from service.ingest.source import bad_file
 
@@ -59,6 +59,8 @@ class ColumnScan:
             raise bad_file(
                 f"column {self._name!r} has more than {MAX_CATEGORIES:,} distinct categories"
             )
+        if any(len(category) > MAX_NAME for category in self._distinct):
+            raise bad_file(f"column {self._name!r} has a category of over {MAX_NAME:,} characters")
         return Column(name=self._name, type="category", categories=sorted(self._distinct))
 
     def _kind(self, array: pa.Array, first_row: int) -> str:

@@ -3,7 +3,9 @@
 import io
 import json
 import urllib.request
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import numpy as np
@@ -13,8 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
 
+from api_schemas.datasets import Column
 from service import answers, media, oip, uploads
-from service.batches import batch
+from service.batches import PointSpec, batch, files
+from service.encoding import Encoding
 from tests.points import digits, npy, three_blobs
 from tests.service.api import Served, homes, picture, written, zipped
 
@@ -73,6 +77,23 @@ def test_every_way_in(
     response = served.assign("blobs", body, content_type)
     np.testing.assert_array_equal(from_npy(response.content), served.fits["blobs"].partition)
     assert response.headers.get("Kvae-Ignored-Columns") == ("id" if name in WITH_MORE else None)
+
+
+def test_the_first_row_of_a_csv_may_look_like_a_header(served: Served, tmp_path: Path) -> None:
+    assert len(from_npy(served.assign("blobs", b"0,1\n2,3\n", media.CSV).content)) == 2
+    words = [Column(name=name, type="category", categories=["big", "red"]) for name in "ab"]
+    path = tmp_path / "points.csv"
+    path.write_bytes(b"red,big\nbig,big\n")
+    (points,) = files.open_csv(path, PointSpec((4,), 2, Encoding(words))).pieces
+    assert points.tolist() == [[0, 1, 1, 0], [1, 0, 1, 0]]
+
+
+def test_ignored_columns_fit_a_header(served: Served) -> None:
+    record = {"x": 0, "y": 0, **{f"{i}{'ö' * 200}": 0 for i in range(30)}}
+    body = json.dumps({"points": [record]}).encode()
+    named = served.assign("blobs", body, media.JSON).headers["Kvae-Ignored-Columns"]
+    assert 1000 < len(named) <= 2048
+    assert unquote(named).split(", ")[1] == "1" + "ö" * 99
 
 
 @pytest.mark.parametrize("accept", [media.CSV, media.PARQUET, media.ARROW])
