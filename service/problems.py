@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api_schemas.common import Problem, ProblemError
 from api_schemas.oip import InferError
@@ -17,6 +18,7 @@ from service.errors import ServiceError
 from trainer.errors import InvalidPoints
 
 MEDIA_TYPE = "application/problem+json"
+CLIENT_LEFT = 499  # nginx's word for it, as HTTP has none
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -31,6 +33,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(OperationalError)(_database_away)
     app.exception_handler(DataError)(_unstorable)
+    app.exception_handler(ClientDisconnect)(_client_left)
     app.exception_handler(Exception)(_unforeseen)
 
 
@@ -101,6 +104,10 @@ def _database_away(request: Request, error: Exception) -> Response:
 def _unstorable(request: Request, error: Exception) -> Response:
     detail = "the input holds what the database can't, such as a NUL character"
     return _answer(request, 422, "Invalid input", "invalid_input", detail)
+
+
+def _client_left(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)  # for the log and the metrics: nobody reads it
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

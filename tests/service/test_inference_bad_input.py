@@ -1,6 +1,7 @@
 """Bad input for /assign and /sample: a problem that names it, whatever the type of the body."""
 
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from service import media
 from service.batches import batch
 from tests.points import npy, three_blobs
+from tests.servers import wait_for
 from tests.service.api import Served, homes, picture, written, zipped
 
 POINTS = three_blobs()[0]
@@ -220,6 +222,21 @@ def test_assign_queries(
     headers = {"Accept": accept, "Content-Type": media.NPY}
     response = served.http.post("/assign", params=given, content=npy(POINTS), headers=headers)
     check(response, status, code, said)
+
+
+def test_a_client_that_leaves_is_no_error_here(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST /datasets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx,y"
+    url = served.http.base_url
+    with socket.create_connection((url.host, url.port)) as connection:
+        connection.sendall(head)
+
+    def noted() -> None:
+        assert [getattr(record, "status", None) for record in caplog.records] == [499]
+
+    with caplog.at_level("INFO", "service.middleware"):
+        wait_for(noted, AssertionError, 10)
 
 
 def test_outliers_need_densities(served: Served) -> None:
