@@ -13,6 +13,7 @@ from api_schemas.common import Page
 from api_schemas.datasets import Column, PointRow
 from api_schemas.models import Component, ComponentDetail, NamedFeature
 from service import datasets
+from service.errors import NotFound
 from service.paging import page_of
 from service.storage import Storage
 from service.summaries import TYPICAL
@@ -32,7 +33,9 @@ def detail(
     session: Session, storage: Storage, model: ModelRow, component: int, samples: NDArray[Any]
 ) -> ComponentDetail:
     """One component, with points made by it, (n, *shape)."""
-    row = session.get_one(ComponentRow, (model.id, component))
+    row = session.get(ComponentRow, (model.id, component))
+    if row is None:  # its model was deleted since it was looked up
+        raise NotFound.of("model", model.id)
     named = zip(_feature_names(model), row.features, strict=True) if row.features else ()
     features = [NamedFeature(name=name, **values) for name, values in named]
     return ComponentDetail(
@@ -74,6 +77,9 @@ def _members(
     dataset = session.scalar(live)
     if dataset is None or not rows:
         return []
-    points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
+    try:
+        points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
+    except FileNotFoundError:  # the data set was deleted since it was looked up
+        return []
     members = zip(rows, datasets.values_of(model.columns, points), strict=True)
     return [PointRow(row=row, values=values) for row, values in members]

@@ -113,8 +113,14 @@ def view(row: DatasetRow) -> Dataset:
 
 
 def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray[Any]:
-    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images."""
-    mapped = np.load(storage.path(row.points_sha256), mmap_mode="r")
+    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images.
+
+    Raises NotFound.
+    """
+    try:
+        mapped = np.load(storage.path(row.points_sha256), mmap_mode="r")
+    except FileNotFoundError as error:  # deleted since it was looked up
+        raise NotFound.of("dataset", row.id) from error
     n = min(limit, max(1, MAX_PAGE_VALUES // prod(row.shape)))
     return np.array(mapped[after + 1 : after + 1 + n])
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from service import components, models, summaries
+from service import components, datasets, models, summaries
 from service.database import Database
+from service.errors import NotFound
 from service.storage import Folder
 from service.tables import DatasetRow
 from tests.points import Points, digits, npy, three_blobs
@@ -34,8 +35,11 @@ def test_features_are_those_of_the_members(fit: Fit, monkeypatch: pytest.MonkeyP
         np.testing.assert_allclose(found, np.stack([mean, deviation, shift], 1), atol=1e-9)
 
 
-def test_typical_members_lie_where_the_component_is_densest(fit: Fit) -> None:
+def test_typical_members_lie_where_the_component_is_densest(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     points = three_blobs()[0]
+    monkeypatch.setattr(summaries, "CHUNK_VALUES", 64)
     summary = summaries.summarise(fit.mixture, points, fit.partition)
     for j, rows in enumerate(summary.typical):
         assert len(rows) == summaries.TYPICAL
@@ -78,6 +82,11 @@ def test_members_are_shown_in_the_data_s_own_columns(
         model = models.get(session, "default")
         shown = components.detail(session, storage, model, 2, points[:3])
         page = components.page(model, 0, 1)
+        storage.delete(session.query(DatasetRow).one().points_sha256)
+        without = components.detail(session, storage, model, 2, points[:3])
+        with pytest.raises(NotFound):
+            datasets.points(storage, session.query(DatasetRow).one(), -1, 20)
+    assert (len(shown.typical), without.typical) == (summaries.TYPICAL, [])
     for member in shown.typical:
         assert member.values == dict(zip("xy", points[member.row].tolist(), strict=True))
     assert shown.samples[0] == dict(zip("xy", points[0].tolist(), strict=True))
