@@ -1,5 +1,6 @@
 """What routes are given: the parts of the running service."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from service.metrics import Metrics
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import Storage
+from service.uploads import Form, receive
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,12 @@ def _query_names(dependant: Dependant) -> set[str]:
 
 PartsDep = Annotated[Parts, Depends(parts_of)]
 OpenPartsDep = Annotated[Parts, Depends(all_parts)]
+
+
+async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[Form]:
+    """The file of a request, which lasts as long as that. Raises BadRequest or TooLarge."""
+    async with receive(request, parts.storage) as form:
+        yield form
+
+
+FileDep = Annotated[Form, Depends(received_file)]

@@ -1,12 +1,11 @@
 """/models"""
 
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -15,21 +14,17 @@ from starlette.background import BackgroundTask
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
 from service import answers, assignments, components, media, models, openapi, uploads
-from service.dependencies import PartsDep
+from service.dependencies import FileDep, PartsDep
 from service.errors import InvalidInput
-from service.paging import After, Limit, newest_first
+from service.paging import After, AfterRow, Limit, newest_first
 from service.problems import responses
 from service.tables import ModelRow
 
 router = APIRouter(prefix="/models", tags=["models"])
 
-FORM = {"type": "object", "required": ["file"], "properties": {"file": uploads.BINARY}}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": openapi.BINARY}}
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
 SAMPLES = 8  # that a component shows
-
-Number = Annotated[
-    int, Query(alias="after", ge=-1, lt=2**62, description="last_id of the page before")
-]
 
 
 @router.get("", responses=responses(422, 503))
@@ -40,11 +35,6 @@ def list_models(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page
         return newest_first(session, query, ModelRow.id, after, limit, models.view)
 
 
-async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:
-    async for form in uploads.receive(request, parts.storage):
-        yield form
-
-
 @router.post(
     "",
     status_code=201,
@@ -52,11 +42,11 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
         200: {"model": Model, "description": "The same archive was imported before"},
         **responses(400, 413, 422, 503),
     },
-    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: uploads.BINARY}),
+    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: openapi.BINARY}),
 )
 def import_model(
     parts: PartsDep,
-    form: Annotated[uploads.Form, Depends(received_file)],
+    form: FileDep,
     response: Response,
 ) -> Model:
     """Import an exported archive, as the raw body or as `file` of a form.
@@ -92,7 +82,7 @@ def delete_model(parts: PartsDep, ref: str) -> None:
     "/{ref}/export",
     response_class=FileResponse,
     responses={
-        200: {"content": {media.ZIP: {"schema": uploads.BINARY}}},
+        200: {"content": {media.ZIP: {"schema": openapi.BINARY}}},
         **responses(404, 422, 503),
     },
 )
@@ -113,7 +103,7 @@ def export_model(parts: PartsDep, ref: str) -> FileResponse:
     "/{ref}/assignments",
     response_model=Page[AssignedRow],
     responses={
-        200: {"content": {media_type: {"schema": uploads.BINARY} for media_type in WHOLE}},
+        200: {"content": {media_type: {"schema": openapi.BINARY} for media_type in WHOLE}},
         **responses(404, 406, 422, 503),
     },
 )
@@ -121,7 +111,7 @@ def list_assignments(
     parts: PartsDep,
     ref: str,
     component: int | None = None,
-    after: Number = -1,
+    after: AfterRow = -1,
     limit: Limit = 20,
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[AssignedRow] | Response:
@@ -150,7 +140,7 @@ def list_assignments(
 
 @router.get("/{ref}/components", responses=responses(404, 422, 503))
 def list_components(
-    parts: PartsDep, ref: str, after: Number = -1, limit: Limit = 20
+    parts: PartsDep, ref: str, after: AfterRow = -1, limit: Limit = 20
 ) -> Page[Component]:
     """The components of a model, in order."""
     with parts.database.read() as session:

@@ -29,7 +29,6 @@ from service.errors import NotFound, UnsupportedMediaType
 from service.tables import ModelRow
 from trainer.points import Points
 
-OCTETS = "application/octet-stream"
 PLATFORM = "kvae"
 FEW_BYTES = 1 << 14  # of a body that is parsed on the event loop
 FEW_VALUES = 1 << 11  # of points that are computed with those of other requests
@@ -49,9 +48,9 @@ probes = APIRouter(prefix=f"{oip.PREFIX}/health", tags=[TAG], responses=PROBLEM)
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "response_model_exclude_none": True,
-    "responses": {200: {"content": {OCTETS: {"schema": openapi.BINARY}}}},
+    "responses": {200: {"content": {media.OCTETS: {"schema": openapi.BINARY}}}},
     "openapi_extra": openapi.body(
-        {media.JSON: openapi.ref("InferRequest"), OCTETS: openapi.BINARY}
+        {media.JSON: openapi.ref("InferRequest"), media.OCTETS: openapi.BINARY}
     ),
 }
 
@@ -179,7 +178,7 @@ def _answer(
     body, json_length = oip.answer(request, response, list(tensors.values()))
     if json_length is None:
         return Response(body, media_type=media.JSON)
-    return Response(body, media_type=OCTETS, headers={oip.JSON_LENGTH: str(json_length)})
+    return Response(body, media_type=media.OCTETS, headers={oip.JSON_LENGTH: str(json_length)})
 
 
 def _find(parts: Parts, name: str, version: str | None = None) -> ModelRow:
