@@ -9,7 +9,7 @@ RUN /venv/bin/pip install --no-cache-dir -c constraints.txt ".[${EXTRAS}]"
 FROM python:3.11-slim
 # the volume takes over the folder's owner
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin kvae \
-    && install -d -o kvae -g kvae /var/lib/kvae /var/lib/kvae/tmp
+    && install -d -o kvae -g kvae /var/lib/kvae /var/lib/kvae/spool
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .

@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test check paper bench-clustering bench-training bench-serving format constraints clean
+.PHONY: help env demo serve test check paper bench-clustering bench-training bench-serving bench-storing bench-ingest format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
@@ -54,6 +54,14 @@ bench-training: $(INSTALLED) ## speed and memory of training, each against its r
 bench-serving: $(INSTALLED) ## speed of the service, each figure against its reference
 	@mkdir -p benchmark-output
 	$(BIN)/python -m benchmarks.serving --json benchmark-output/serving.json
+
+bench-storing: $(INSTALLED) ## speed and size of a million stored assignments, on SQLite and PostgreSQL
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.storing --json benchmark-output/storing.json
+
+bench-ingest: $(INSTALLED) ## time and memory that an upload of 1 GB takes
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.ingest --json benchmark-output/ingest.json
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .

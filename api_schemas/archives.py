@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from api_schemas.common import Closed, Name
-from api_schemas.datasets import MAX_COLUMNS, Column
+from api_schemas.datasets import Column
 from api_schemas.models import Feature, Provenance
 from api_schemas.training import MAX_COMPONENTS, TrainingConfig
 
@@ -35,7 +35,7 @@ class Manifest(Closed):
     name: Name
     created_at: datetime
     shape: list[PositiveInt] = Field(min_length=1, max_length=3)
-    columns: list[Column] = Field(max_length=MAX_COLUMNS, fail_fast=True)
+    columns: list[Column] = Field(fail_fast=True)
     alpha: list[float] = Field(min_length=1, max_length=MAX_COMPONENTS)
     sizes: list[int] = Field(max_length=MAX_COMPONENTS)
     metrics: dict[str, Any]

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api_schemas.common import Closed, Name
 
-MAX_COLUMNS, MAX_CATEGORIES = 65_536, 1_000
 MAX_NAME = 1_000  # characters of a column's name or of a category
 
 DatasetFormat = Literal["csv", "npy", "npz", "parquet", "arrow", "idx", "zip"]
@@ -27,7 +26,6 @@ class Column(BaseModel):
     mean: float | None = Field(None, description="of booleans the share that is true")
     categories: list[str] | None = Field(
         None,
-        max_length=MAX_CATEGORIES,
         fail_fast=True,
         description="the values of a category, in the order of their 0/1 columns",
     )

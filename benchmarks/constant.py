@@ -1,16 +1,29 @@
-"""The least that an endpoint of FastAPI can do with a request to assign: parse and answer."""
+"""The least that an endpoint can do with a request to assign: parse and answer."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from api_schemas.inference import Assignment, AssignRequest
+from service.app import create_app
+from service.routing import GuardedRoute
+
+PATH = "/constant"
 
 
-def create_app() -> FastAPI:
-    """The application."""
+async def constant(request: AssignRequest) -> Assignment:
+    return Assignment(model="mdl_01kagx3w0c8m5y2v4zq7t9e6bn", components=[0])
+
+
+def create_bare() -> FastAPI:
+    """An application that does nothing else."""
     app = FastAPI()
+    app.post(PATH)(constant)
+    return app
 
-    @app.post("/assign")
-    async def assign(request: AssignRequest) -> Assignment:
-        return Assignment(model="mdl_01kagx3w0c8m5y2v4zq7t9e6bn", components=[0])
 
+def create_guarded() -> FastAPI:
+    """The service, whose every request has an id, a caller, a limit, a log line and its figures."""
+    app = create_app()
+    router = APIRouter(route_class=GuardedRoute)
+    router.post(PATH)(constant)
+    app.include_router(router)
     return app

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,6 +17,7 @@ from benchmarks import mnist, synthetic
 from benchmarks.data import data_folder
 from benchmarks.report import NO_MNIST, markdown
 from benchmarks.scale import FULL, QUICK, Row, Scale
+from service.processes import die_with_parent
 from trainer.evaluation.synthetic import VARIANCES
 
 SCALES = {scale.name: scale for scale in (QUICK, FULL)}
@@ -70,12 +72,18 @@ def run(chosen: Sequence[Task]) -> list[Row]:
     """All rows, in no order; each is told on stderr when it is there."""
     rows: list[Row] = []
     context = get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, context, torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(PROCESSES, context, begin, (os.getpid(),)) as pool:
         for done in as_completed([pool.submit(task) for task in chosen]):
             for row in done.result():
                 print(*row, file=sys.stderr, flush=True)
                 rows.append(row)
     return rows
+
+
+def begin(parent: int) -> None:
+    """Of a process that computes: it ends with the one that wants the rows."""
+    die_with_parent(parent)
+    torch.set_num_threads(1)
 
 
 if __name__ == "__main__":

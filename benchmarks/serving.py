@@ -1,8 +1,9 @@
 """How fast the service answers, each figure beside its reference in the same run.
 
-`python -m benchmarks.serving [--json FILE] [--peer-python PYTHON]`: two minutes. The service, an
-endpoint that only parses and answers, and BentoML with the same model take turns, each in a server
-process of its own; one more process sends the requests. The peer's Python has bentoml; without
+`python -m benchmarks.serving [--json FILE] [--peer-python PYTHON]`: three minutes. The service, an
+endpoint that only parses and answers, the same behind all that the service does for every request,
+and BentoML with the same model take turns, each in a server process of its own; one more process
+sends the requests. The peer's Python has bentoml; without
 one, a throw-away environment is made for it, which takes a network.
 """
 
@@ -27,11 +28,12 @@ import numpy as np
 import psutil
 import torch
 
+from benchmarks.constant import PATH
 from benchmarks.load import measure
 from benchmarks.training import Figure
 from service import models
 from service.database import Database
-from service.embedded import Stack, embedded_stack
+from service.embedded import Child, Stack, embedded_stack
 from service.media import NPY
 from service.processes import die_with_parent
 from trainer import Mixture
@@ -39,6 +41,7 @@ from trainer.points import Points
 
 ROWS, DIMENSIONS, COMPONENTS = 100_000, 16, 10
 CONNECTIONS, SECONDS, ROUNDS = 32, 4.0, 5
+BARE, GUARDED = "a constant", "a constant, guarded"
 QUICK = {"iterations": 1, "polish": False, "initial_partition": "kmeans"}
 MIB = 1 << 20
 
@@ -86,13 +89,13 @@ def bulk(address: str, mixture: Mixture, x: Points) -> list[Figure]:
     return [*figures, Figure("NPY, HTTP / in process", ratio, "x", ">= 0.7", ratio >= 0.7)]
 
 
-def single(servers: dict[str, str], row: Points) -> list[Figure]:
-    """One row as JSON, from many connections; the servers take turns."""
+def single(endpoints: dict[str, str], row: Points) -> list[Figure]:
+    """One row as JSON, from many connections; the endpoints take turns."""
     body = json.dumps({"points": row.tolist()})
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in endpoints}
     for _ in range(ROUNDS):
-        for name, address in servers.items():
-            rounds[name].append(measure(f"{address}/assign", body, CONNECTIONS, SECONDS))
+        for name, url in endpoints.items():
+            rounds[name].append(measure(url, body, CONNECTIONS, SECONDS))
     figures: list[Figure] = []
     rates: dict[str, float] = {}
     for name, found in rounds.items():
@@ -105,8 +108,9 @@ def single(servers: dict[str, str], row: Points) -> list[Figure]:
             Figure(f"{what}, p99", middle["p99_ms"], "ms"),
             Figure(f"{what}, the generator's share of a core", middle["generator_busy"], ""),
         ]
-    ratio = rates["kVAE"] / rates["constant"]
-    figures.append(Figure("JSON, kVAE / constant", ratio, "x", ">= 0.6", ratio >= 0.6))
+    for name in (BARE, GUARDED):
+        ratio = rates["kVAE"] / rates[name]
+        figures.append(Figure(f"JSON, kVAE / {name}", ratio, "x", ">= 0.6", ratio >= 0.6))
     return [*figures, Figure("JSON, kVAE / BentoML", rates["kVAE"] / rates["BentoML"], "x")]
 
 
@@ -118,6 +122,7 @@ def server(command: list[str], environment: dict[str, str], address: str) -> Ite
         command,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         preexec_fn=lambda: die_with_parent(parent),
     ) as process:
         try:
@@ -132,12 +137,14 @@ def server(command: list[str], environment: dict[str, str], address: str) -> Ite
             process.terminate()
 
 
-def constant_server() -> AbstractContextManager[str]:
+def constant_server(
+    factory: str, environment: dict[str, str] | None = None
+) -> AbstractContextManager[str]:
     """The least that an endpoint can do, on uvicorn as the service is."""
     address = f"127.0.0.1:{_free_port()}"
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.constant:create_app", "--factory"]
-    command += ["--port", address.split(":")[1], "--log-level", "warning"]
-    return server(command, {}, f"http://{address}")
+    command = [sys.executable, "-m", "uvicorn", f"benchmarks.constant:{factory}", "--factory"]
+    command += ["--port", address.split(":")[1], "--log-level", "warning", "--no-access-log"]
+    return server(command, environment or {}, f"http://{address}")
 
 
 def peer_server(python: Path, model: Path) -> AbstractContextManager[str]:
@@ -172,12 +179,16 @@ def main() -> None:
         mixture = trained(folder / "service", stack, x)
         (folder / "mixture.safetensors").write_bytes(mixture.to_bytes())
         figures = bulk(stack.address, mixture, x)
-        servers = {
-            "constant": running.enter_context(constant_server()),
-            "kVAE": stack.address,
-            "BentoML": running.enter_context(peer_server(python, folder / "mixture.safetensors")),
+        bare = running.enter_context(constant_server("create_bare"))
+        guarded = running.enter_context(constant_server("create_guarded", _api(stack).environment))
+        peer = running.enter_context(peer_server(python, folder / "mixture.safetensors"))
+        endpoints = {
+            BARE: bare + PATH,
+            GUARDED: guarded + PATH,
+            "kVAE": f"{stack.address}/assign",
+            "BentoML": f"{peer}/assign",
         }
-        figures += single(servers, x[:1])
+        figures += single(endpoints, x[:1])
         figures.append(Figure("memory of the API process", _memory(stack) / MIB, "MiB"))
     print(*map(_line, figures), sep="\n")
     if arguments.json:
@@ -186,8 +197,13 @@ def main() -> None:
 
 
 def _memory(stack: Stack) -> int:
-    (api,) = (child.process for child in stack.children if child.name == "api")
-    return psutil.Process(api.pid).memory_info().rss if api else 0
+    process = _api(stack).process
+    return psutil.Process(process.pid).memory_info().rss if process else 0
+
+
+def _api(stack: Stack) -> Child:
+    (api,) = (child for child in stack.children if child.name == "api")
+    return api
 
 
 def _npy(x: Points) -> bytes:

@@ -1,10 +1,10 @@
 """How Alembic reaches the database: the URL it is given, else the service's own setting."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import create_engine, pool
+from sqlalchemy import Connection, create_engine, event, pool
 
 from service.settings import Settings
 from service.tables import Base, UtcDateTime
@@ -18,7 +18,19 @@ def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | 
     return "sa.DateTime(timezone=True)" if isinstance(item, UtcDateTime) else False
 
 
+def leave_transactions_alone(connection: Any, _: object) -> None:
+    """sqlite3 itself would commit before each change of a table."""
+    connection.isolation_level = None
+
+
+def begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 engine = create_engine(url, poolclass=pool.NullPool)
+if engine.dialect.name == "sqlite":
+    event.listen(engine, "connect", leave_transactions_alone)
+    event.listen(engine, "begin", begin)
 with engine.connect() as connection:
     context.configure(
         connection=connection,
@@ -26,6 +38,7 @@ with engine.connect() as connection:
         render_as_batch=True,
         render_item=render_item,
         compare_server_default=True,
+        transactional_ddl=True,
     )
     with context.begin_transaction():
         context.run_migrations()

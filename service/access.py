@@ -2,26 +2,35 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Any
 
-from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request
+from fastapi.security.utils import get_authorization_scheme_param
 
 from service import keys
 from service.database import Database
 from service.errors import Forbidden
-from service.hosts import is_loopback
+from service.hosts import hostname, is_loopback
 from service.ownership import Caller
 from service.rate_limits import RateLimiter
 from service.settings import Settings
 
 REMEMBERED_SECONDS = 2.0  # a revoked key works that much longer
+THREADS = 4  # that no slow call can hold
 READING_METHODS = ("GET", "HEAD")
+PROXY_HEADERS = ("forwarded", "via", "x-forwarded-", "x-real-ip")
 READING_PATHS = ("/assign", "/v2/")  # asked by POST, but change nothing
 
-BEARER = HTTPBearer(auto_error=False, description="a key, as `kvae keys create` shows it")
+BEARER = {
+    "HTTPBearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "a key, as `kvae keys create` shows it",
+    }
+}
+SECURITY: dict[str, Any] = {"security": [{name: [] for name in BEARER}]}
 
 
 class Keyring:
@@ -41,7 +50,8 @@ class Keyring:
         """The caller of a token. Raises Unauthorized."""
         with self._database.read() as session:
             caller = keys.caller(session, token, self._settings)
-        if caller.key:
+            is_noted = keys.is_use_noted(session, caller.key)
+        if caller.key and not is_noted:
             with self._database.write() as session:
                 keys.note_use(session, caller.key)
         until = time.monotonic() + REMEMBERED_SECONDS
@@ -55,40 +65,39 @@ class Gate:
 
     keyring: Keyring
     limiter: RateLimiter | None
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
 
 
-async def admitted(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
-) -> Caller:
+async def admitted(request: Request) -> Caller:
     """The request's caller. Raises Unauthorized, Forbidden or TooMany."""
     gate: Gate = request.app.state.gate
-    token = credentials.credentials if credentials else None
+    scheme, given = get_authorization_scheme_param(request.headers.get("authorization"))
+    token = given if given and scheme.lower() == "bearer" else None
     caller = gate.keyring.remembered(token)
     if caller is None:
-        caller = await run_in_threadpool(gate.keyring.look_up, token)
+        caller = await to_thread.run_sync(gate.keyring.look_up, token, limiter=gate.threads)
     request.state.key = caller.key
     if caller.key is None:
         check_local(request)
     check_role(request, caller)
     if gate.limiter:
         who = caller.key or (request.client.host if request.client else "")
-        if usage := await run_in_threadpool(gate.limiter.count, who):
+        if usage := await to_thread.run_sync(gate.limiter.count, who, limiter=gate.threads):
             request.state.headers |= usage.headers()
     return caller
-
-
-CallerDep = Annotated[Caller, Depends(admitted)]
 
 
 def check_local(request: Request) -> None:
     """Raise Forbidden unless the request comes from this machine and was meant for it.
 
-    The second half keeps out what reaches loopback by a proxy, or by a web page in a browser here.
+    That keeps out web pages in a browser here and proxies, but for those that neither keep the
+    Host nor say what they are: nothing tells their requests from local ones.
     """
     client = request.client.host if request.client else ""
     site = request.headers.get("sec-fetch-site", "none")
-    if is_loopback(client) and is_loopback(request.url.hostname or "") and site != "cross-site":
+    is_direct = not any(name.startswith(PROXY_HEADERS) for name in request.headers)
+    is_meant = is_loopback(hostname(request.headers.get("host", ""))) and site != "cross-site"
+    if is_loopback(client) and is_meant and is_direct:
         return
     detail = (
         "this service has no keys yet and so answers only on its own machine; "

@@ -9,8 +9,14 @@ from pydantic import HttpUrl
 from service.errors import InvalidInput
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# IPv6 that carries an IPv4 address, and may lead to a private one
-TRANSLATED = [ipaddress.IPv6Network(n) for n in ("64:ff9b::/96", "2002::/16", "2001::/32")]
+REFUSED = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("64:ff9b::/96", "2002::/16", "2001::/32"),  # carry an IPv4 address, maybe a private one
+        "fec0::/10",  # site-local, which Python 3.11 takes for global
+        "192.0.0.0/24",  # of protocols; some clouds tell secrets there
+    )
+]
 
 
 class RefusedAddress(Exception):
@@ -49,10 +55,9 @@ def is_public(address: str) -> bool:
     """Neither private, loopback, link-local, multicast, reserved nor a way around that."""
     parsed: Address = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            parsed = parsed.ipv4_mapped
-        elif any(parsed in network for network in TRANSLATED):
-            return False
+        parsed = parsed.ipv4_mapped or parsed
+    if any(parsed in network for network in REFUSED):
+        return False
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 

@@ -6,16 +6,17 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from service import logs, media, oip, openapi, problems, tracing
-from service.access import Gate, Keyring, admitted
+from service.access import Gate, Keyring
 from service.archives.export import Exporter
 from service.archives.imports import Importer
+from service.collector import collect_until
 from service.database import Database
 from service.deliveries import delivering
-from service.dependencies import Parts, refuse_unknown_query
+from service.dependencies import Parts
 from service.event_stream import EventStreams
 from service.inference import Inference
 from service.metrics import Metrics
@@ -40,6 +41,7 @@ from service.sweeper import sweep_until
 
 DESCRIPTION = """Clustering and generation by competition: K generative models compete for the
 training points (Locatello et al., 2018). Upload points, train, assign new ones, sample."""
+LARGE_BODIES = ("/assign", "/datasets", "/jobs", "/models")
 ANSWER_HEADERS = (
     *("Kvae-Ignored-Columns", "Kvae-Iteration", "Kvae-Model", "Kvae-Seed"),
     *("Content-Disposition", "ETag", "Idempotency-Replayed", "Location"),
@@ -64,6 +66,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         arguments = (stop, settings, database, parts.queue, counters.sweeps.inc)
         sweeper = threading.Thread(target=sweep_until, args=arguments, name="sweeper")
         sweeper.start()
+        cleaning = (stop, settings, database, parts.storage)
+        # not waited for: a storage that is away would hold up the end
+        threading.Thread(target=collect_until, args=cleaning, name="collector", daemon=True).start()
         async with delivering(settings, parts.database):
             yield
         stop.set()
@@ -81,15 +86,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         webhooks=webhooks.router,
     )
-    known_query = Depends(refuse_unknown_query)
-    guards = [Depends(admitted), known_query]
     refusals = problems.responses(401, 403, 429)
-    app.include_router(inference.router, dependencies=guards, responses=refusals)
-    app.include_router(open_inference.router, dependencies=guards)  # errors of its own shape
-    for module in (datasets, jobs, job_history, models, aliases, metrics):
-        app.include_router(module.router, dependencies=guards, responses=refusals)
-    for router in (health.router, open_inference.probes):
-        app.include_router(router, dependencies=[known_query])
+    for module in (inference, datasets, jobs, job_history, models, aliases, metrics):
+        app.include_router(module.router, responses=refusals)
+    for router in (open_inference.router, open_inference.probes, health.router):
+        app.include_router(router)
     problems.install(app)
     openapi.install(app)
     add_middleware(app, settings, counters)
@@ -112,11 +113,12 @@ def add_middleware(app: FastAPI, settings: Settings, counters: Metrics) -> None:
 
 
 def body_cap(settings: Settings, path: str, media_type: str) -> int:
-    """The largest body, in bytes: what is held in memory as a whole has caps of its own."""
+    """The largest body, in bytes: only what goes through the disk may be larger than JSON."""
     caps = [settings.max_body_bytes]
-    if oip.is_spoken_at(path):
+    speaks_oip = oip.is_spoken_at(path)
+    if speaks_oip:
         caps.append(oip.MAX_BYTES)
-    if media_type == media.JSON:
+    if media_type == media.JSON or not (speaks_oip or path in LARGE_BODIES):
         caps.append(settings.max_json_bytes)
     return min(caps)
 

@@ -1,7 +1,7 @@
 """What each iteration of a job left in storage. The newest two are kept: should the last one be
 unreadable, the one before is gone on from."""
 
-import logging
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
@@ -9,15 +9,10 @@ from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint
-from service.database import Database
-from service.errors import StorageUnavailable
 from service.paging import page_of
-from service.storage import Storage
-from service.tables import CheckpointRow
+from service.tables import CheckpointRow, JobRow, utc_now
 
 KEPT = 2
-
-log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
@@ -41,23 +36,21 @@ def kept(session: Session, job_id: str) -> list[Kept]:
     return [Kept(*row) for row in session.execute(query.order_by(CheckpointRow.iteration.desc()))]
 
 
-def discard(database: Database, storage: Storage, job_id: str, but_newest: int = 0) -> None:
-    """Delete a job's checkpoints; what a crash or a storage that is away leaves of it is done the
-    next time."""
-    with database.read() as session:
-        old = kept(session, job_id)[but_newest:]
-    if not old:
-        return
-    gone: list[int] = []
-    try:
-        for checkpoint in old:
-            storage.delete(checkpoint.sha256)
-            gone.append(checkpoint.iteration)
-    except StorageUnavailable as error:  # they only take room
-        log.warning("job %s: old checkpoints stay behind: %s", job_id, error)
-    with database.write() as session:
-        found = CheckpointRow.job_id == job_id, CheckpointRow.iteration.in_(gone)
-        session.execute(update(CheckpointRow).where(*found).values(kept=False))
+def release(session: Session, job_id: str, but_newest: int = 0) -> list[str]:
+    """Keep a job's checkpoints no longer; returns their blobs, to be removed after the commit."""
+    old = kept(session, job_id)[but_newest:]
+    of_job = CheckpointRow.job_id == job_id, CheckpointRow.iteration.in_([c.iteration for c in old])
+    session.execute(update(CheckpointRow).where(*of_job).values(kept=False))
+    return [checkpoint.sha256 for checkpoint in old]
+
+
+def release_old(session: Session, age: timedelta) -> None:
+    """Keep those no longer of jobs that ended so long ago, and are not resumed in this moment."""
+    left = select(CheckpointRow.job_id).where(CheckpointRow.kept)
+    ended = select(JobRow.id).where(JobRow.finished_at < utc_now() - age, JobRow.id.in_(left))
+    job_ids = session.scalars(ended.with_for_update()).all()
+    of_jobs = CheckpointRow.job_id.in_(job_ids)
+    session.execute(update(CheckpointRow).where(of_jobs).values(kept=False))
 
 
 def page(session: Session, job_id: str, after: int, limit: int) -> Page[Checkpoint]:

@@ -2,9 +2,8 @@
 
 from itertools import chain
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,6 +21,14 @@ from service.tables import ComponentRow, DatasetRow, ModelRow
 SHOWN_VALUES = 1 << 18  # of points, at most: of large images only the first are shown
 
 
+class Known(NamedTuple):
+    """A component of a model and, while their data set is there, where the training points are."""
+
+    model: ModelRow
+    row: ComponentRow
+    points_sha256: str | None
+
+
 def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
     """Components after number ``after``, in order."""
     numbers = range(len(model.alpha))[after + 1 :]
@@ -29,19 +36,25 @@ def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
     return page_of(items, len(numbers) > limit, lambda item: item.component)
 
 
-def detail(
-    session: Session, storage: Storage, model: ModelRow, component: int, samples: NDArray[Any]
-) -> ComponentDetail:
-    """One component, with points made by it, (n, *shape)."""
+def known(session: Session, model: ModelRow, component: int) -> Known:
+    """What the database has of a component. Raises NotFound."""
+    live = DatasetRow.id == model.provenance["dataset"], datasets.LIVE
+    points = session.scalar(select(DatasetRow.points_sha256).where(*live))
     row = session.get(ComponentRow, (model.id, component))
     if row is None:  # its model was deleted since it was looked up
         raise NotFound.of("model", model.id)
+    return Known(model, row, points)
+
+
+def detail(storage: Storage, known: Known, samples: NDArray[Any]) -> ComponentDetail:
+    """One component, with points made by it, (n, *shape). Raises StorageUnavailable."""
+    model, row, points = known
     named = zip(_feature_names(model), row.features, strict=True) if row.features else ()
     features = [NamedFeature(name=name, **values) for name, values in named]
     return ComponentDetail(
-        **_basics(model, component),
+        **_basics(model, row.number),
         features=sorted(features, key=lambda feature: -abs(feature.shift)),
-        typical=_members(session, storage, model, row.typical[: shown(model, TYPICAL)]),
+        typical=_members(storage, model, points, row.typical[: shown(model, TYPICAL)]),
         samples=datasets.values_of(model.columns, samples),
     )
 
@@ -70,16 +83,14 @@ def _feature_names(model: ModelRow) -> list[str]:
 
 
 def _members(
-    session: Session, storage: Storage, model: ModelRow, rows: list[int]
+    storage: Storage, model: ModelRow, points_sha256: str | None, rows: list[int]
 ) -> list[PointRow]:
     """Training points, for as long as their data set is there."""
-    live = select(DatasetRow).where(DatasetRow.id == model.provenance["dataset"], datasets.LIVE)
-    dataset = session.scalar(live)
-    if dataset is None or not rows:
+    if points_sha256 is None or not rows:
         return []
     try:
-        points = np.load(storage.path(dataset.points_sha256), mmap_mode="r")[rows]
-    except FileNotFoundError:  # the data set was deleted since it was looked up
+        points = datasets.stored(storage, points_sha256)[rows]
+    except FileNotFoundError:  # deleted since it was looked up
         return []
     members = zip(rows, datasets.values_of(model.columns, points), strict=True)
     return [PointRow(row=row, values=values) for row, values in members]

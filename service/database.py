@@ -1,6 +1,6 @@
 """Transactions and migrations, the same for API and worker, on SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from importlib.resources import files
@@ -8,13 +8,23 @@ from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from service import ownership
 from service.ownership import Caller
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=NORMAL")
+# libpq's, so that a server that falls silent is given up in seconds; the URL may say otherwise
+POSTGRESQL_OPTIONS: Mapping[str, str] = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",  # milliseconds
+}
+# for the 40 threads of an API's requests, and for what runs beside them
+POOL: Mapping[str, float] = {"pool_size": 10, "max_overflow": 40}
 
 
 class Database:
@@ -25,7 +35,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         # errors go to the log: they must not tell what the statements held
-        self.engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        options = {"pool_pre_ping": True, "hide_parameters": True}
+        self.engine = create_engine(_with_options(url), **options, **POOL)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
@@ -78,6 +89,13 @@ def migration_config(url: str) -> Config:
 def migrate(url: str) -> None:
     """Bring the database to the newest schema."""
     command.upgrade(migration_config(url), "head")
+
+
+def _with_options(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return parsed
+    return parsed.set(query={**POSTGRESQL_OPTIONS, **parsed.query})
 
 
 def _set_pragmas(connection: Any, record: Any) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.datasets import Column, Dataset, DatasetOptions, PointRow
-from service import quotas
+from service import blobs, quotas
 from service.database import Database
 from service.encoding import Encoding, some
 from service.errors import Conflict, NotFound
@@ -25,7 +25,7 @@ from service.ids import new_id
 from service.ingest import Points, read_points
 from service.ownership import caller_of
 from service.paging import page_of
-from service.storage import Storage, seal
+from service.storage import Storage, disk_errors, seal
 from service.tables import DatasetRow, JobRow, utc_now
 
 MAX_PAGE_VALUES = 1 << 20
@@ -65,13 +65,14 @@ def storing(
     with storage.scratch() as path:
         points = read_points(upload.path, path, options, max_bytes)
         draft = _row(upload, options, points, path, name)
-        with database.write() as session:
-            row, is_new = _add(session, draft)
-            if is_new:
-                quotas.check_bytes(session)
-            yield session, row, is_new
-            if is_new:
-                storage.adopt(path, row.points_sha256)
+        with blobs.intent(database, storage, draft.points_sha256) as intent:
+            storage.adopt(path, draft.points_sha256)  # in no transaction: it may take minutes
+            with database.write() as session:
+                blobs.fulfil(session, intent)
+                row, is_new = _add(session, draft)
+                if is_new:
+                    quotas.check_bytes(session)
+                yield session, row, is_new
 
 
 def get(session: Session, dataset_id: str) -> DatasetRow:
@@ -104,7 +105,7 @@ def delete(database: Database, storage: Storage, dataset_id: str) -> None:
         if jobs := session.scalars(unfinished.execution_options(everyone=True)).all():
             raise Conflict("dataset_in_use", f"data set {dataset_id!r} is needed by {some(jobs)}")
         row.deleted_at, row.identity = utc_now(), None
-    _delete_points(database, storage, row.points_sha256)
+    blobs.remove(database, storage, [row.points_sha256])
 
 
 def view(row: DatasetRow) -> Dataset:
@@ -112,15 +113,23 @@ def view(row: DatasetRow) -> Dataset:
     return Dataset.model_validate(row, from_attributes=True)
 
 
+def stored(storage: Storage, points_sha256: str) -> NDArray[Any]:
+    """All points of a data set, (N, ...), mapped. Raises FileNotFoundError, StorageUnavailable."""
+    with disk_errors():
+        mapped: NDArray[Any] = np.load(storage.path(points_sha256), mmap_mode="r")
+    return mapped
+
+
 def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray[Any]:
     """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images.
 
-    Raises NotFound.
+    Raises NotFound or StorageUnavailable.
     """
     try:
-        mapped = np.load(storage.path(row.points_sha256), mmap_mode="r")
+        mapped = stored(storage, row.points_sha256)
     except FileNotFoundError as error:  # deleted since it was looked up
-        raise NotFound.of("dataset", row.id) from error
+        detail = f"the points of data set {row.id!r} are no longer there"
+        raise NotFound("dataset_not_found", detail) from error
     n = min(limit, max(1, MAX_PAGE_VALUES // prod(row.shape)))
     return np.array(mapped[after + 1 : after + 1 + n])
 
@@ -170,16 +179,6 @@ def _add(session: Session, draft: DatasetRow) -> tuple[DatasetRow, bool]:
             raise
         return known, False
     return draft, True
-
-
-def _delete_points(database: Database, storage: Storage, points_sha256: str) -> None:
-    """Delete a blob unless another data set, whosever, has the same points."""
-    with database.write() as session:
-        if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
-            session.execute(text("LOCK TABLE datasets IN SHARE ROW EXCLUSIVE MODE"))
-        same = select(DatasetRow.id).where(DatasetRow.points_sha256 == points_sha256, LIVE)
-        if session.scalar(same.limit(1).execution_options(everyone=True)) is None:
-            storage.delete(points_sha256)
 
 
 def _row(

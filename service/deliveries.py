@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -34,11 +35,11 @@ async def delivering(settings: Settings, database: Database) -> AsyncIterator[No
 
 
 async def _deliver_forever(settings: Settings, database: Database) -> None:
-    async with new_client() as client:
+    async with new_client() as client, asyncio.TaskGroup() as tasks:
         sender = Sender(database, client, settings.webhook_allow_private)
         while True:
             try:
-                await sender.deliver_due()
+                await sender.start_due(tasks)
             except Exception as error:  # it must outlive whatever goes wrong
                 log.warning("webhooks failed, will try again: %r", error)
             await asyncio.sleep(settings.sweep_seconds)
@@ -48,23 +49,28 @@ def new_client() -> httpx.AsyncClient:
     """It takes no proxy, no password and no redirect from anywhere, and logs no URL."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
     timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
+    any_number = httpx.Limits(max_connections=None)
+    return httpx.AsyncClient(
+        trust_env=False, follow_redirects=False, timeout=timeout, limits=any_number
+    )
 
 
 class Sender:
-    """One look after the other at what is due, each message of a look at the same time."""
+    """Sends messages each on its own; what hangs holds up no look at what else is due."""
 
     def __init__(self, database: Database, client: httpx.AsyncClient, allow_private: bool) -> None:
         self._database = database
         self._client = client
         self._allow_private = allow_private
+        self._sending: Counter[str] = Counter()  # messages by owner
 
-    async def deliver_due(self) -> None:
-        """Attempt every message that is due once."""
-        due = await run_in_threadpool(self._take)
-        await asyncio.gather(*(self._deliver(delivery, body) for delivery, body in due))
+    async def start_due(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to send what is due, as much of each owner's as may be on its way at a time."""
+        for delivery, body in await run_in_threadpool(self._take, +self._sending):
+            self._sending[delivery.owner] += 1
+            tasks.create_task(self._deliver(delivery, body))
 
-    def _take(self) -> list[tuple[Delivery, bytes]]:
+    def _take(self, sending: Counter[str]) -> list[tuple[Delivery, bytes]]:
         with self._database.read() as session:
             if not webhooks.is_any_due(session):
                 return []
@@ -74,10 +80,18 @@ class Sender:
                     delivery,
                     webhooks.message(delivery, jobs.view(jobs.get(session, delivery.job_id))),
                 )
-                for delivery in webhooks.take_due(session)
+                for delivery in webhooks.take_due(session, sending)
             ]
 
     async def _deliver(self, delivery: Delivery, body: bytes) -> None:
+        try:
+            await self._send(delivery, body)
+        except Exception as error:  # it is due again when its lease ends
+            log.warning("%s failed, will try again: %r", delivery.id, error)
+        finally:
+            self._sending[delivery.owner] -= 1
+
+    async def _send(self, delivery: Delivery, body: bytes) -> None:
         try:
             async with asyncio.timeout(SECONDS):
                 failure = await self._attempt(delivery, body)
@@ -101,13 +115,14 @@ class Sender:
             "User-Agent": "kVAE",
         }
         failure = "no address"
-        for address in await addresses_of(url.host, port, self._allow_private):
+        host = url.raw_host.decode("ascii")
+        for address in await addresses_of(host, port, self._allow_private):
             request = self._client.build_request(
                 "POST",
                 url.copy_with(host=address),
                 content=body,
                 headers=headers,
-                extensions={"sni_hostname": url.raw_host.decode("ascii")},
+                extensions={"sni_hostname": host},
             )
             try:
                 response = await self._client.send(request, stream=True)

@@ -5,14 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.dependencies.models import Dependant
-from pydantic import BaseModel
 
-from service.access import CallerDep
 from service.archives.export import Exporter
 from service.archives.imports import Importer
 from service.database import Database
-from service.errors import InvalidInput
 from service.event_stream import EventStreams
 from service.inference import Inference
 from service.metrics import Metrics
@@ -43,32 +39,10 @@ async def all_parts(request: Request) -> Parts:
     return parts
 
 
-async def parts_of(request: Request, caller: CallerDep) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """The parts in the caller's name: the database shows what is the caller's."""
     parts = await all_parts(request)
-    return replace(parts, database=parts.database.used_by(caller))
-
-
-async def refuse_unknown_query(request: Request) -> None:
-    """Raise InvalidInput for a query parameter that the route does not have: it would be a typo."""
-    if not request.scope["query_string"]:
-        return
-    known = _query_names(request.scope["route"].dependant)
-    for name in request.query_params:
-        if name not in known:
-            taken = ", ".join(sorted(known)) or "none"
-            raise InvalidInput.at("query", name, msg=f"unknown parameter; this call takes {taken}")
-
-
-def _query_names(dependant: Dependant) -> set[str]:
-    names: set[str] = set()
-    for field in dependant.query_params:
-        kind = field.field_info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            names.update(kind.model_fields)
-        else:
-            names.add(field.alias)
-    return names.union(*(_query_names(inner) for inner in dependant.dependencies))
+    return replace(parts, database=parts.database.used_by(request.state.caller))
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]

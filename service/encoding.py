@@ -38,6 +38,7 @@ class Encoding:
         self.columns = list(columns)
         self.names = [column.name for column in columns]
         self.widths = [len(column.categories or [0]) for column in columns]
+        self.starts = np.cumsum([0, *self.widths[:-1]])
         self.dimensions = sum(self.widths)
         self._fills = np.array([_fill(column) for column in columns], np.float64)
 
@@ -58,13 +59,23 @@ class Encoding:
                 fault = f"occurs {times[name]} times" if times[name] else "is missing"
                 raise InvalidPoints(f"column {name!r} {fault}; there are {some(given)}")
 
+    def check_schema(self, schema: pa.Schema) -> None:
+        """Raise InvalidPoints unless each column is there, once, as numbers or text."""
+        self.check_names(schema.names)
+        for name in self.names:
+            kind = schema.field(name).type
+            plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+            if not (is_text(plain) or is_numeric(plain)):
+                raise InvalidPoints(f"column {name!r} holds {kind}, not numbers or text")
+
     def values(self, table: pa.Table | pa.RecordBatch, first_row: int = 0) -> Values:
         """(n, columns) of a table that may hold its values as text. Raises as ``encode`` does."""
-        self.check_names(table.schema.names)
+        self.check_schema(table.schema)
         values = np.empty((table.num_rows, len(self.columns)))
         for at, column in enumerate(self.columns):
-            array = _plain(table.column(column.name))
-            values[:, at] = _numbers(column, array, first_row)
+            array = table.column(column.name)
+            plain = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+            values[:, at] = _numbers(column, plain, first_row)
         return values
 
     def check(self, values: Values, first_row: int = 0) -> None:
@@ -87,27 +98,24 @@ class Encoding:
             if len(left):
                 row, at = left[0].tolist()
                 raise BadValue(first_row + row, self.names[at], "the value is missing or NaN")
-        if self.dimensions == len(self.columns) and not self._categorical:
+        if not any(column.categories for column in self.columns):
             return values
-        parts = (
-            np.eye(width)[values[:, at].astype(int)] if column.categories else values[:, [at]]
-            for at, (column, width) in enumerate(zip(self.columns, self.widths, strict=True))
-        )
-        return np.hstack(list(parts))
+        points = np.zeros((len(values), self.dimensions))
+        for at, (column, start) in enumerate(zip(self.columns, self.starts, strict=True)):
+            if column.categories:
+                points[np.arange(len(points)), start + values[:, at].astype(int)] = 1
+            else:
+                points[:, start] = values[:, at]
+        return points
 
     def decode(self, points: NDArray[Any]) -> pa.Table:
         """Rows in the data's own columns: points (n, D) -> a table of n rows.
 
         Integers are rounded, booleans true from a half on, categories the likeliest.
         """
-        starts = np.cumsum([0, *self.widths[:-1]])
-        parts = zip(self.columns, starts, self.widths, strict=True)
+        parts = zip(self.columns, self.starts, self.widths, strict=True)
         arrays = [_restore(column, points[:, at : at + width]) for column, at, width in parts]
         return pa.table(arrays, names=self.names)
-
-    @property
-    def _categorical(self) -> bool:
-        return any(column.categories for column in self.columns)
 
 
 def some(names: Sequence[str]) -> str:
@@ -156,14 +164,7 @@ def _fill(column: Column) -> float:
     return float(column.fill)
 
 
-def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-
-
 def _numbers(column: Column, array: pa.Array, first_row: int) -> Values:
-    if not (is_text(array.type) or is_numeric(array.type)):
-        raise InvalidPoints(f"column {column.name!r} holds {array.type}, not numbers or text")
     if column.categories:
         return _codes(column, array, pa.array(column.categories), first_row)
     if column.type == "boolean":

@@ -80,6 +80,10 @@ class TooMany(ServiceError):
     status, title = 429, "Too many requests"
 
 
+class Busy(ServiceError):
+    status, title = 503, "Unavailable"
+
+
 class StorageUnavailable(ServiceError):
     status, title = 503, "Unavailable"
 

@@ -33,7 +33,7 @@ def add(
 def last_metrics(session: Session, job_id: str) -> dict[str, Any]:
     """What the last iteration of a job did."""
     query = select(EventRow.data).where(EventRow.job_id == job_id, EventRow.type == "metrics")
-    return session.scalars(query.order_by(EventRow.id.desc())).first() or {}
+    return session.scalar(query.order_by(EventRow.id.desc()).limit(1)) or {}
 
 
 def page(session: Session, job_id: str, after: int, limit: int) -> Page[JobEvent]:

@@ -2,13 +2,17 @@
 
 import secrets
 import time
+from base64 import b32encode
 
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
-RANDOM_BITS = 80
+CROCKFORD = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
+)
+DIGITS, BYTES = 26, 17  # in 26 digits of five bits: what is left of the bytes is padding
+RANDOM_BITS, PADDING_BITS = 80, 6
 
 
 def new_id(prefix: str) -> str:
     """For example job_01kagx3w0c8m5y2v4zq7t9e6bn: ids sort by the millisecond they were made."""
     number = (time.time_ns() // 1_000_000) << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
-    digits = (ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
-    return f"{prefix}_{''.join(digits)}"
+    encoded = b32encode((number << PADDING_BITS).to_bytes(BYTES)).translate(CROCKFORD)
+    return f"{prefix}_{encoded[:DIGITS].decode()}"

@@ -1,7 +1,7 @@
 """Computing with models in the API process, on few threads at a time."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from service.batches import Batch, PointSpec
 from service.batching import Batcher
 from service.database import Database
 from service.model_cache import Loaded, ModelCache
+from trainer.points import check_finite
 
 Result = TypeVar("Result")
 Open: TypeAlias = Callable[[PointSpec], Batch]  # some points, of the kind that a model takes
@@ -78,9 +79,18 @@ def _answers(model_id: str, model: Loaded, calls: list[Open]) -> list[Found | Ex
 def _assign(model_id: str, model: Loaded, calls: list[Open]) -> list[Found]:
     """Raises for points of any call that are wrong, or that don't go together."""
     batches = [open_points(model.spec) for open_points in calls]
-    points = [np.concatenate(list(batch.pieces)) for batch in batches]
+    points = [next(batch.pieces) for batch in batches]
     components = model.mixture.assign(np.concatenate(points))
     parts = np.split(components, np.cumsum([len(few) for few in points[:-1]]))
     return [
-        Found(model_id, part, batch.ignored) for part, batch in zip(parts, batches, strict=True)
+        Found(model_id, np.concatenate([part, *_rest(model, batch, len(part))]), batch.ignored)
+        for part, batch in zip(parts, batches, strict=True)
     ]
+
+
+def _rest(model: Loaded, batch: Batch, first_row: int) -> Iterator[NDArray[np.int64]]:
+    """What comes behind a batch's first piece: a small body can say little of many wide points."""
+    for piece in batch.pieces:
+        check_finite(piece, first_row)
+        yield model.mixture.assign(piece)
+        first_row += len(piece)

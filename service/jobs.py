@@ -84,20 +84,17 @@ def request_cancel(session: Session, job_id: str) -> JobRow:
 
 
 def resume(session: Session, job_id: str) -> JobRow:
-    """Queue a cancelled or failed job again, to go on from its last checkpoint.
+    """Queue a cancelled or failed job again, to go on from its last checkpoint if one is kept.
 
     Raises NotFound, Conflict, or TooMany by quota.
     """
     job = get(session, job_id)
-    moved = _move(
-        session,
-        job_id,
-        "resumed",
-        message=f"resumed; goes on after iteration {job.iteration}",
-        enqueued_at=utc_now(),
-        losses=0,
-        error=None,
-    )
+    values: dict[str, Any] = {"enqueued_at": utc_now(), "losses": 0, "error": None}
+    message = f"resumed; goes on after iteration {job.iteration}"
+    if not checkpoints.kept(session, job_id):
+        message = "resumed; starts anew, as no checkpoint is kept"
+        values |= {"iteration": 0, "fraction": 0.0}
+    moved = _move(session, job_id, "resumed", message=message, **values)
     if moved is None:
         refused = f"job {job_id!r} is {job.status}; one that is cancelled or failed can be resumed"
         raise Conflict("job_not_resumable", refused)

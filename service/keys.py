@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound, Unauthorized
@@ -87,11 +87,15 @@ def caller(session: Session, token: str | None, settings: Settings) -> Caller:
     )
 
 
+def is_use_noted(session: Session, key_id: str | None) -> bool:
+    """Whether it is known to the hour that a key is used."""
+    key = session.get(KeyRow, key_id) if key_id else None
+    return bool(key and key.last_used_at and key.last_used_at > utc_now() - USE_NOTED)
+
+
 def note_use(session: Session, key_id: str) -> None:
-    """Remember that a key was used, to the hour."""
-    now = utc_now()
-    stale = or_(KeyRow.last_used_at.is_(None), KeyRow.last_used_at < now - USE_NOTED)
-    session.execute(update(KeyRow).where(KeyRow.id == key_id, stale).values(last_used_at=now))
+    """Remember that a key is used now."""
+    session.execute(update(KeyRow).where(KeyRow.id == key_id).values(last_used_at=utc_now()))
 
 
 def _find(session: Session, token: str) -> KeyRow | None:

@@ -4,7 +4,8 @@ Jobs' figures are those of the whole service, whichever process is asked; reques
 the model cache and sweeps are this process's own.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -17,6 +18,7 @@ from api_schemas.jobs import JobStatus
 from service import pulse
 from service.database import Database
 from service.tables import EventRow, JobRow, utc_now
+from service.transitions import ENDED
 
 JOB_BUCKETS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 LATE_COMMITS = timedelta(minutes=1)
@@ -91,7 +93,7 @@ class JobState:
         age = GaugeMetricFamily("kvae_worker_age_seconds", "since a worker took a test message")
         with self._database.read() as session:
             query = select(JobRow.status, func.count()).group_by(JobRow.status)
-            found = dict(session.execute(query).tuples().all())
+            found = dict(session.execute(query).all())
             beat_at = pulse.last(session)
         for status in get_args(JobStatus):
             by_status.add_metric([status], found.get(status, 0))
@@ -105,12 +107,16 @@ class JobState:
 
 
 class JobSeconds:
-    """Seconds of each job that ended since this process started, by what they went to."""
+    """Seconds of each job that ended since this process started, by what they went to.
+
+    One that was resumed counts once more, from there on.
+    """
 
     def __init__(self, database: Database, registry: CollectorRegistry) -> None:
         self._database = database
         self._since = utc_now()
-        self._counted: dict[str, datetime] = {}
+        self._counted: set[tuple[str, datetime]] = set()
+        self._lock = threading.Lock()
         self._seconds = Histogram(
             "kvae_job_seconds",
             "seconds of ended jobs: waiting for a worker, in iterations, and around those",
@@ -121,24 +127,32 @@ class JobSeconds:
 
     def catch_up(self) -> None:
         """Count the jobs that ended since the last scrape, also if their commit came late."""
-        now = utc_now()
-        with self._database.read() as session:
-            ended = select(JobRow).where(JobRow.finished_at >= self._since)
-            for job in session.scalars(ended):
-                if job.id not in self._counted and job.finished_at:
-                    self._count(session, job)
-                    self._counted[job.id] = job.finished_at
-        self._since = max(self._since, now - LATE_COMMITS)
-        self._counted = {job: at for job, at in self._counted.items() if at >= self._since}
+        with self._lock, self._database.read() as session:
+            now = utc_now()
+            ended = select(JobRow.id, JobRow.finished_at).where(JobRow.finished_at >= self._since)
+            for job_id, at in session.execute(ended):
+                if at and (job_id, at) not in self._counted:
+                    self._count(_last_run(session, job_id))
+                    self._counted.add((job_id, at))
+            self._since = max(self._since, now - LATE_COMMITS)
+            self._counted = {(job, at) for job, at in self._counted if at >= self._since}
 
-    def _count(self, session: Session, job: JobRow) -> None:
-        finished = job.finished_at or job.created_at
-        waited = (job.started_at or finished) - job.created_at
+    def _count(self, run: Sequence[EventRow]) -> None:
+        queued_at, ended_at = run[0].created_at, run[-1].created_at
+        starts = [event.created_at for event in run if event.data.get("status") == "running"]
+        waited = (starts[0] if starts else ended_at) - queued_at
         self._seconds.labels("waiting").observe(waited.total_seconds())
-        if job.started_at is None:
+        if not starts:
             return
-        metrics = select(EventRow.data).where(EventRow.job_id == job.id, EventRow.type == "metrics")
-        iterations = sum(float(data.get("seconds", 0)) for data in session.scalars(metrics))
-        around = (finished - job.started_at).total_seconds() - iterations
+        iterations = sum(float(event.data.get("seconds", 0)) for event in run)
+        around = (ended_at - starts[0]).total_seconds() - iterations
         self._seconds.labels("iterations").observe(iterations)
         self._seconds.labels("around").observe(max(0.0, around))
+
+
+def _last_run(session: Session, job_id: str) -> Sequence[EventRow]:
+    """An ended job's log from where it was queued, or else resumed, to its end."""
+    own = EventRow.job_id == job_id, EventRow.type != "message"
+    logged = session.scalars(select(EventRow).where(*own).order_by(EventRow.id)).all()
+    ends = [at for at, event in enumerate(logged) if event.data.get("status") in ENDED]
+    return logged[ends[-2] + 1 :] if len(ends) > 1 else logged

@@ -96,7 +96,8 @@ class BodyLimit:
             asked = time.monotonic()
             try:
                 left = self.seconds + received / SLOWEST_BODY - waited
-                message = await asyncio.wait_for(receive(), left)
+                async with asyncio.timeout(left):
+                    message = await receive()
             except TimeoutError as error:
                 raise _too_slow() from error
             waited += time.monotonic() - asked

@@ -13,6 +13,7 @@ from api_schemas.inference import AssignRequest
 from api_schemas.jobs import JobCreate
 from api_schemas.oip import InferRequest
 from service import media
+from service.access import BEARER
 from service.examples import examples
 
 MEDIA_TYPE_HEADERS = ("accept", "content-type")
@@ -80,6 +81,7 @@ def install(app: FastAPI) -> None:
                 [(model, "validation") for model in SCHEMAS], ref_template=REF
             )
             document["components"]["schemas"].update(bodies["$defs"])
+            document["components"]["securitySchemes"] = BEARER
             _add_examples(document["components"]["schemas"])
             _drop_media_types(document["paths"])
         return document

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -26,12 +27,16 @@ log = logging.getLogger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    """Handle the service's own errors, validation's, the framework's and unforeseen ones."""
+    """Handle the service's own errors, validation's, the framework's and unforeseen ones.
+
+    On the event loop: slow calls may hold all threads.
+    """
     app.exception_handler(ServiceError)(_service_error)
     app.exception_handler(InvalidPoints)(_invalid_points)
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(OperationalError)(_database_away)
+    app.exception_handler(PoolTimeout)(_database_away)
     app.exception_handler(DataError)(_unstorable)
     app.exception_handler(ClientDisconnect)(_client_left)
     app.exception_handler(Exception)(_unforeseen)
@@ -59,18 +64,18 @@ def validated(model: type[Body], given: Any) -> Body:
         raise RequestValidationError(found) from error
 
 
-def _service_error(request: Request, error: ServiceError) -> Response:
+async def _service_error(request: Request, error: ServiceError) -> Response:
     answer = _answer(request, error.status, error.title, error.code, error.detail, error.errors)
     answer.headers.update(error.headers)
     return answer
 
 
-def _invalid_points(request: Request, error: Exception) -> Response:
+async def _invalid_points(request: Request, error: Exception) -> Response:
     where = [ProblemError(loc=["body", "points"], msg=str(error))]
     return _answer(request, 422, "Invalid input", "invalid_points", str(error), where)
 
 
-def _validation_error(request: Request, error: RequestValidationError) -> Response:
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     errors = [ProblemError(loc=list(e["loc"]), msg=e["msg"]) for e in error.errors()]
     detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors[:3])
     if any(e["type"] == "json_invalid" for e in error.errors()):
@@ -78,9 +83,9 @@ def _validation_error(request: Request, error: RequestValidationError) -> Respon
     return _answer(request, 422, "Invalid input", "invalid_input", detail, errors)
 
 
-def _http_error(request: Request, error: HTTPException) -> Response:
+async def _http_error(request: Request, error: HTTPException) -> Response:
     if isinstance(error.__cause__, ServiceError):  # raised while the framework read the body
-        return _service_error(request, error.__cause__)
+        return await _service_error(request, error.__cause__)
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_")
     detail = str(error.detail)
@@ -95,22 +100,22 @@ def _http_error(request: Request, error: HTTPException) -> Response:
     return answer
 
 
-def _database_away(request: Request, error: Exception) -> Response:
+async def _database_away(request: Request, error: Exception) -> Response:
     log.exception("the database failed", exc_info=error)
     detail = "the database can't be reached just now"
     return _answer(request, 503, "Unavailable", "database_unavailable", detail)
 
 
-def _unstorable(request: Request, error: Exception) -> Response:
+async def _unstorable(request: Request, error: Exception) -> Response:
     detail = "the input holds what the database can't, such as a NUL character"
     return _answer(request, 422, "Invalid input", "invalid_input", detail)
 
 
-def _client_left(request: Request, error: Exception) -> Response:
+async def _client_left(request: Request, error: Exception) -> Response:
     return Response(status_code=CLIENT_LEFT)  # for the log and the metrics: nobody reads it
 
 
-def _unforeseen(request: Request, error: Exception) -> Response:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
     log.exception("request %s: unforeseen error", request_id, exc_info=error)
     detail = "something went wrong here; the log has it under this request_id"

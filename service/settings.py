@@ -75,6 +75,12 @@ class Settings(BaseSettings):
         description="workers lost in a row, with no iteration done between, after which a job "
         "fails",
     )
+    checkpoint_days: float = Field(
+        30,
+        ge=0,
+        description="days for which a cancelled or failed job can be resumed where it ended; then "
+        "its checkpoints go",
+    )
     device: str | None = Field(
         None, description="torch device of the worker, as cpu or cuda:1; unset: CUDA if there is"
     )

@@ -139,7 +139,7 @@ class EventRow(Base):
 
 
 class CheckpointRow(Base):
-    """What an iteration left in storage; ``kept`` until its bytes are deleted."""
+    """What an iteration left in storage, for as long as it is ``kept``."""
 
     __tablename__ = "checkpoints"
 
@@ -147,7 +147,7 @@ class CheckpointRow(Base):
     iteration: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     bytes: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str] = mapped_column(Sha256)
+    sha256: Mapped[str] = mapped_column(Sha256, index=True)
     kept: Mapped[bool] = mapped_column(default=True)
 
 
@@ -314,6 +314,25 @@ class KeyRow(Base):
     max_jobs: Mapped[int | None] = mapped_column()
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class IntentRow(Base):
+    """A blob that is about to be stored, before any other row can name it."""
+
+    __tablename__ = "blob_intents"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    sha256: Mapped[str] = mapped_column(Sha256, index=True)
+
+
+class DutyRow(Base):
+    """What one process at a time does for all, and when it is due."""
+
+    __tablename__ = "duties"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PulseRow(Base):

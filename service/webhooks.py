@@ -5,11 +5,12 @@ import base64
 import hashlib
 import hmac
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobMessage, webhook_key
@@ -21,6 +22,7 @@ MAX_ATTEMPTS = 10  # over 22 hours
 JITTER = 0.2
 LEASE = timedelta(seconds=60)  # for one attempt; a sender that dies leaves it to another
 BATCH = 20
+OWNER_AT_ONCE = 5  # messages on their way, so that one owner's slow hooks hold up no other's
 MAX_FAILURE = 500
 
 
@@ -33,6 +35,7 @@ class Delivery:
     type: str
     happened_at: datetime
     job_id: str
+    owner: str
     url: str
     secret: str | None
 
@@ -43,11 +46,19 @@ def announce(session: Session, job: JobRow) -> None:
         session.add(DeliveryRow(id=new_id("evt"), job_id=job.id, type=f"job.{job.status}"))
 
 
-def take_due(session: Session) -> list[Delivery]:
-    """Messages to be sent now, for as long as their lease; each is taken by one sender."""
+def take_due(session: Session, sending: Mapping[str, int]) -> list[Delivery]:
+    """Messages to be sent now, for as long as their lease; each is taken by one sender.
+
+    ``sending`` tells how many of each owner this one has on their way.
+    """
     now = utc_now()
     is_due = DeliveryRow.next_attempt_at <= now
-    due = select(DeliveryRow.id).where(is_due).order_by(DeliveryRow.next_attempt_at).limit(BATCH)
+    busy = case(dict(sending), value=JobRow.owner, else_=0) if sending else literal(0)
+    number = func.row_number().over(partition_by=JobRow.owner, order_by=DeliveryRow.next_attempt_at)
+    numbered = select(DeliveryRow.id, DeliveryRow.next_attempt_at, (number + busy).label("number"))
+    of_owner = numbered.join(DeliveryRow.job).where(is_due).subquery()
+    few = of_owner.c.number <= OWNER_AT_ONCE
+    due = select(of_owner.c.id).where(few).order_by(of_owner.c.next_attempt_at).limit(BATCH)
     taken = session.scalars(
         update(DeliveryRow)
         .where(DeliveryRow.id.in_(due), is_due)
@@ -59,7 +70,7 @@ def take_due(session: Session) -> list[Delivery]:
 
 
 def is_any_due(session: Session) -> bool:
-    """Whether `take_due` would find something."""
+    """Whether `take_due` may find something."""
     due = select(DeliveryRow.id).where(DeliveryRow.next_attempt_at <= utc_now()).limit(1)
     return session.scalar(due) is not None
 
@@ -107,6 +118,7 @@ def _delivery(row: DeliveryRow) -> Delivery:
         type=row.type,
         happened_at=row.created_at,
         job_id=row.job_id,
+        owner=row.job.owner,
         url=cast(str, row.job.webhook_url),
         secret=row.job.webhook_secret,
     )

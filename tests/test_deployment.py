@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from service.settings import Settings
+from service.storage import Folder
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -87,6 +88,12 @@ def test_our_containers_have_no_privileges(services: dict[str, dict[str, Any]]) 
         assert services[name]["read_only"], name
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_temporary_files_have_a_folder_of_their_own(services: dict[str, dict[str, Any]]) -> None:
+    folder = services["api"]["environment"]["TMPDIR"]
+    assert Path(folder) != Folder(Path("/var/lib/kvae")).scratch_folder
+    assert f"kvae {folder}\n" in (ROOT / "Dockerfile").read_text()
 
 
 def test_env_example_names_every_setting_with_its_default() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0002"
 down_revision = "0001"
@@ -41,6 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _refuse_doubles()
     _restore()
     with op.batch_alter_table("datasets") as batch_op:
         batch_op.drop_index(batch_op.f("ix_datasets_points_sha256"))
@@ -60,6 +62,18 @@ def _convert() -> None:
         connection.execute(change.values(columns=columns, identity=identity))
     for row in connection.execute(sa.select(models)).all():
         _set_columns(row.id, [{"name": name, "type": _type(row.shape)} for name in row.columns])
+
+
+def _refuse_doubles() -> None:
+    """Raise CommandError where the same bytes are two data sets: neither can be the other's."""
+    same = sa.select(datasets.c.sha256).group_by(datasets.c.sha256).having(sa.func.count() > 1)
+    rows = sa.select(datasets.c.id).where(datasets.c.sha256.in_(same)).order_by(datasets.c.sha256)
+    if doubles := op.get_bind().scalars(rows.limit(10)).all():
+        raise CommandError(
+            f"the data sets {', '.join(doubles)} come from the same bytes with other options, from "
+            "several owners or from before a deletion, and schema 0001 has one data set for the "
+            "same bytes: remove all but one, with what was made from them, and downgrade again"
+        )
 
 
 def _restore() -> None:

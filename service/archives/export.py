@@ -1,12 +1,14 @@
 """A model as one ZIP file that says how to load it without this service."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
 import zipfile
 from pathlib import Path
 from string import Template
+from typing import IO
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,22 +17,35 @@ from api_schemas.archives import LOADER, MANIFEST, README, WEIGHTS, ArchivedFile
 from service import models
 from service.archives import load
 from service.database import Database
-from service.errors import NotFound
+from service.errors import Busy, NotFound
+from service.storage.base import DISK_ERRORS
 from service.tables import ComponentRow, ModelRow, WeightChunkRow
 
-ARCHIVE = "model.zip"
 MAX_ONNX_BYTES = 1 << 30  # of weights; a graph's file holds no more than 2 GiB
 TRACING_SECONDS = 600
+MAX_EXPORTS = 4  # one that goes on and those that wait, each of which holds a thread
+RETRY_SECONDS = "10"
 
 
 class Exporter:
-    """Writes archives; graphs are traced one at a time, in a process of their own."""
+    """Writes archives one at a time; graphs are traced in a process of their own."""
 
     def __init__(self) -> None:
-        self._tracing = threading.Lock()
+        self._places = threading.BoundedSemaphore(MAX_EXPORTS)
+        self._turn = threading.Lock()
 
-    def write(self, database: Database, ref: str, folder: Path) -> Path:
-        """Write a model's archive into an empty folder; returns its path. Raises NotFound."""
+    def write(self, database: Database, ref: str, folder: Path, file: IO[bytes]) -> None:
+        """Write a model's archive by way of an empty folder. Raises NotFound or Busy."""
+        if not self._places.acquire(blocking=False):
+            detail = f"{MAX_EXPORTS} models are being exported already; try again later"
+            raise Busy("exports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
+        try:
+            with self._turn:
+                self._write(database, ref, folder, file)
+        finally:
+            self._places.release()
+
+    def _write(self, database: Database, ref: str, folder: Path, file: IO[bytes]) -> None:
         with database.read() as session:
             model = models.get(session, ref)
             _write_weights(session, model, folder / WEIGHTS)
@@ -38,8 +53,7 @@ class Exporter:
             known = session.scalars(features.order_by(ComponentRow.number)).all()
             view = models.view(model)
         if model.weights_bytes <= MAX_ONNX_BYTES:
-            with self._tracing:
-                trace(folder / WEIGHTS, folder)
+            trace(folder / WEIGHTS, folder)
         (folder / LOADER).write_bytes(Path(load.__file__).read_bytes())
         (folder / README).write_text(_readme(model))
         manifest = Manifest(
@@ -48,13 +62,15 @@ class Exporter:
             files={path.name: _file(path) for path in sorted(folder.iterdir())},
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-        return _zip(folder)
+        _zip(folder, file)
 
 
 def trace(weights: Path, folder: Path) -> None:
-    """Write a model's ONNX graphs into a folder. Raises RuntimeError."""
+    """Write a model's ONNX graphs into a folder. Raises OSError or RuntimeError."""
     command = [sys.executable, "-m", "service.archives.onnx", str(weights), str(folder)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=TRACING_SECONDS)
+    if ran.returncode in DISK_ERRORS:
+        raise OSError(ran.returncode, os.strerror(ran.returncode))
     if ran.returncode:
         raise RuntimeError(f"the model can't be traced: {ran.stderr}")
 
@@ -88,11 +104,10 @@ def _file(path: Path) -> ArchivedFile:
     return ArchivedFile(sha256=digest, bytes=path.stat().st_size)
 
 
-def _zip(folder: Path) -> Path:
+def _zip(folder: Path, file: IO[bytes]) -> None:
     """What is to be read first comes first; weights hardly compress."""
     paths = sorted(folder.iterdir(), key=lambda path: (path.name == WEIGHTS, path.suffix != ".md"))
-    with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in paths:
             how = zipfile.ZIP_STORED if path.name == WEIGHTS else zipfile.ZIP_DEFLATED
             archive.write(path, path.name, how)
-    return folder / ARCHIVE

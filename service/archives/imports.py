@@ -20,7 +20,7 @@ from service import models, quotas
 from service.archives.weights import check_weights
 from service.database import Database
 from service.encoding import Encoding
-from service.errors import InvalidInput, TooLarge, TooMany
+from service.errors import Busy, InvalidInput, TooLarge
 from service.ids import new_id
 from service.ingest.archive import open_archive, parts
 from service.ingest.source import check_columns
@@ -31,7 +31,8 @@ from trainer.points import check_shape
 
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_DIRECTORY_BYTES = 1 << 20  # that of an export is small
-PATIENCE_SECONDS = 10
+MAX_IMPORTS = 4  # one that goes on and those that wait, each of which holds a thread
+RETRY_SECONDS = "10"
 
 
 class Archive(NamedTuple):
@@ -49,21 +50,23 @@ class Importer:
     def __init__(self, max_bytes: int) -> None:
         """No file of an archive may unpack to more than ``max_bytes``."""
         self._max_bytes = max_bytes
+        self._places = threading.BoundedSemaphore(MAX_IMPORTS)
         self._turn = threading.Lock()
 
     def add(self, database: Database, path: Path) -> tuple[Model, bool]:
         """The model of an archive, and whether it is new. Raises as `read` and `store` do, or
-        TooMany."""
-        if not self._turn.acquire(timeout=PATIENCE_SECONDS):
-            headers = {"Retry-After": str(PATIENCE_SECONDS)}
-            raise TooMany("imports_busy", "other models are being imported", headers=headers)
+        Busy."""
+        if not self._places.acquire(blocking=False):
+            detail = f"{MAX_IMPORTS} models are being imported already; try again later"
+            raise Busy("imports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
         try:
-            archive = read(path, self._max_bytes)
-            with database.write() as session:
-                model, is_new = store(session, archive)
-                return models.view(model), is_new
+            with self._turn:
+                archive = read(path, self._max_bytes)
+                with database.write() as session:
+                    model, is_new = store(session, archive)
+                    return models.view(model), is_new
         finally:
-            self._turn.release()
+            self._places.release()
 
 
 def read(path: Path, max_bytes: int) -> Archive:

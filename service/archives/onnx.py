@@ -95,7 +95,10 @@ def main() -> None:
     die_with_parent(os.getppid())
     path, folder = sys.argv[1:]
     torch.set_num_threads(1)
-    write(load(path), Path(folder))
+    try:
+        write(load(path), Path(folder))
+    except OSError as error:  # the parent tells a full disk by it
+        sys.exit(error.errno)
 
 
 if __name__ == "__main__":

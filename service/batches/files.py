@@ -59,7 +59,7 @@ def open_zip(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
 def _rows(table: Table, spec: PointSpec) -> Batch:
     encoding, names = spec.table(), table.schema.names
     with explained():
-        encoding.check_names(names)
+        encoding.check_schema(table.schema)
     used = set(encoding.names)
     ignored = [name for name in names if name not in used]
     return Batch(_points(table, encoding, spec.piece_rows), ignored)

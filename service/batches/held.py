@@ -1,7 +1,7 @@
 """Bodies held in memory: JSON, as nested lists or as records by name, and small NPY."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from api_schemas.common import ProblemError
 from api_schemas.datasets import Column
 from api_schemas.inference import AssignRequest
-from service.batches.batch import Batch, PointSpec
+from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding
 from service.errors import BadRequest, InvalidInput
 from service.nested import NotNumbers, is_number, numbers, shown
@@ -56,9 +56,16 @@ def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Bat
             raise InvalidInput.at("body", "points", row, msg="not a record, as others are")
         names |= dict.fromkeys(point)
     encoding.check_names(list(names))
-    columns = {column.name: _column(points, column) for column in encoding.columns}
-    encoded = encoding.encode(pa.table(columns))
-    return Batch(spec.cut(encoded), [name for name in names if name not in columns])
+    used = set(encoding.names)
+    return Batch(_encoded(points, encoding, spec), [name for name in names if name not in used])
+
+
+def _encoded(points: list[dict[str, Any]], encoding: Encoding, spec: PointSpec) -> Pieces:
+    """A piece at a time: what a record leaves out takes no room in JSON."""
+    for at in range(0, len(points), spec.piece_rows):
+        rows = points[at : at + spec.piece_rows]
+        columns = {column.name: _column(rows, column, at) for column in encoding.columns}
+        yield encoding.encode(pa.table(columns), at)
 
 
 def _named(points: list[Any], encoding: Encoding) -> Iterator[dict[str, Any]]:
@@ -71,11 +78,11 @@ def _named(points: list[Any], encoding: Encoding) -> Iterator[dict[str, Any]]:
         yield dict(zip(encoding.names, point, strict=True))
 
 
-def _column(points: Iterable[dict[str, Any]], column: Column) -> pa.Array:
+def _column(points: list[dict[str, Any]], column: Column, first_row: int) -> pa.Array:
     """The values of a column, None where one is missing. Raises InvalidInput."""
     values = [point.get(column.name) for point in points]
     to_value, fits, kind = RULES.get(column.type, NUMBER)
-    for row, value in enumerate(values):
+    for row, value in enumerate(values, first_row):
         if value is not None and not fits(value):
             msg = f"{shown(value)} is not {kind}"
             raise InvalidInput.at("body", "points", row, column.name, msg=msg)

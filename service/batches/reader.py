@@ -34,14 +34,15 @@ def open_batch(body: Body, content_type: str | None, spec: PointSpec, max_bytes:
     pieces are read.
     """
     if isinstance(body, bytes):
-        return HELD[media.base_type(content_type)](body, spec)
-    with body.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    media_type = media.body_type(content_type, head, TAKEN)
-    if media_type == media.ZIP:
-        batch = files.open_zip(body, spec, max_bytes)
+        batch = HELD[media.base_type(content_type)](body, spec)
     else:
-        batch = FILES[media_type](body, spec)
+        with body.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        media_type = media.body_type(content_type, head, TAKEN)
+        if media_type == media.ZIP:
+            batch = files.open_zip(body, spec, max_bytes)
+        else:
+            batch = FILES[media_type](body, spec)
     return replace(batch, pieces=_capped(batch.pieces, max_bytes))
 
 

@@ -1,82 +1,91 @@
 """Apache Arrow's formats: Parquet, and IPC as a stream or a file."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pyarrow as pa
-from pyarrow import ipc, parquet
+from pyarrow import ipc
 
 from api_schemas.datasets import DatasetOptions
+from service import unpacking
+from service.ingest.messages import is_packed
 from service.ingest.source import Source, bad_file, check_columns, first_line
 from service.ingest.table import Batches, Table, table_source
 
 PARQUET_MAGIC = b"PAR1"
-FILE_MAGIC = b"ARROW1"
+FILE_MAGIC = unpacking.FILE_MAGIC
 STREAM_MAGIC = b"\xff\xff\xff\xff"
-BATCH_VALUES = 1 << 20
+PARQUET, ARROW = unpacking.PARQUET, "Arrow"
 
 
 def open_parquet(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column that can't be used."""
-    return table_source(parquet_table(path), options)
+    return table_source(parquet_table(path), options, max_bytes)
 
 
 def open_ipc(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column that can't be used."""
-    return table_source(ipc_table(path), options)
+    return table_source(ipc_table(path), options, max_bytes)
 
 
 def parquet_table(path: Path) -> Table:
     """Raises InvalidInput."""
-    with _damaged("Parquet"), parquet.ParquetFile(path, memory_map=True) as file:
-        schema = file.schema_arrow
+    with _damaged(PARQUET), _unpacking(PARQUET, path, []) as stream:
+        schema = stream.read_all().schema
         check_columns(schema.names)
-    return Table(schema, partial(_parquet_batches, path))
+    return Table(schema, partial(_unpacked, PARQUET, path))
 
 
 def ipc_table(path: Path) -> Table:
     """Raises InvalidInput."""
-    with _damaged("Arrow"), pa.memory_map(str(path)) as file:
-        schema = _reader(file).schema
+    with _damaged(ARROW), pa.memory_map(str(path)) as file:
+        packed = is_packed(unpacking.at_stream(file))
+        schema = ipc.open_stream(unpacking.at_stream(file)).schema
         check_columns(schema.names)
-    return Table(schema, partial(_ipc_batches, path))
+    return Table(schema, partial(_unpacked if packed else _mapped, ARROW, path))
 
 
-def _parquet_batches(path: Path, names: list[str]) -> Batches:
-    with _damaged("Parquet"), parquet.ParquetFile(path, memory_map=True) as file:
-        for batch in file.iter_batches(_batch_rows(names), columns=names, use_threads=False):
-            batch.validate(full=True)  # text need not be UTF-8
-            yield batch
+def _mapped(kind: str, path: Path, names: list[str]) -> Batches:
+    with _damaged(kind):
+        yield from unpacking.ipc_batches(path, names)
 
 
-def _ipc_batches(path: Path, names: list[str]) -> Batches:
-    rows = _batch_rows(names)
-    with _damaged("Arrow"), pa.memory_map(str(path)) as file:
-        for batch in _record_batches(_reader(file)):
-            batch.validate(full=True)  # Arrow itself trusts the offsets that it reads
-            chosen = batch.select(names)
-            for at in range(0, len(chosen), rows):
-                yield chosen.slice(at, rows)
+def _unpacked(kind: str, path: Path, names: list[str]) -> Batches:
+    with _damaged(kind), _unpacking(kind, path, names) as stream:
+        yield from stream
 
 
-def _reader(file: pa.NativeFile) -> ipc.RecordBatchStreamReader | ipc.RecordBatchFileReader:
-    is_file = file.read(len(FILE_MAGIC)) == FILE_MAGIC
-    file.seek(0)
-    return ipc.open_file(file) if is_file else ipc.open_stream(file)
+@contextmanager
+def _unpacking(kind: str, path: Path, names: list[str]) -> Iterator[ipc.RecordBatchStreamReader]:
+    """What a process of bounded memory reads of a file: `service.unpacking`.
 
-
-def _record_batches(
-    reader: ipc.RecordBatchStreamReader | ipc.RecordBatchFileReader,
-) -> Batches:
-    if isinstance(reader, ipc.RecordBatchFileReader):
-        return (reader.get_batch(i) for i in range(reader.num_record_batches))
-    return iter(reader)
-
-
-def _batch_rows(names: list[str]) -> int:
-    return max(1, BATCH_VALUES // len(names))
+    Raises pyarrow.ArrowInvalid, after the block for a stream that breaks off: it seems to end.
+    """
+    command = [sys.executable, "-m", unpacking.__name__]
+    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    with TemporaryFile() as request, TemporaryFile() as said:
+        request.write(json.dumps([kind, str(path), names]).encode())
+        request.seek(0)
+        with subprocess.Popen(
+            command, env=environment, stdin=request, stdout=subprocess.PIPE, stderr=said
+        ) as process:
+            try:
+                with suppress(pa.ArrowInvalid):  # the process itself says it better
+                    yield ipc.open_stream(process.stdout)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").splitlines()
+            raise pa.ArrowInvalid(lines[-1] if lines else "its reader broke off")
 
 
 @contextmanager

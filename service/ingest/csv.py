@@ -40,7 +40,7 @@ class Dialect:
 
 def open_source(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the line and column of what can't be used."""
-    return table_source(text_table(path, find_dialect(path)), options)
+    return table_source(text_table(path, find_dialect(path)), options, max_bytes)
 
 
 def text_table(path: Path, dialect: Dialect) -> Table:

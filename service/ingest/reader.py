@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from api_schemas.datasets import MAX_COLUMNS, Column, DatasetFormat, DatasetOptions
+from api_schemas.datasets import Column, DatasetFormat, DatasetOptions
 from service.encoding import BadValue, Encoding
 from service.errors import InvalidInput, TooLarge
 from service.ingest import arrow, csv, idx, images, npy
@@ -17,8 +17,9 @@ from service.ingest.formats import find_format
 from service.ingest.source import Pieces, Source, bad_file
 from service.ingest.statistics import Statistics
 from service.ingest.writer import PointsWriter
+from service.unpacking import MAX_COLUMNS
 from trainer.errors import InvalidPoints
-from trainer.points import check_finite
+from trainer.points import CHUNK_VALUES, check_finite
 
 OPENERS = {
     "csv": csv.open_source,
@@ -107,7 +108,9 @@ def _rows(source: Source, encoding: Encoding, statistics: Statistics, drop: bool
         statistics.add(values)
         if drop:
             values = values[~np.isnan(values).any(1)]
-        yield encoding.expand(values, first_row)
+        rows = max(1, CHUNK_VALUES // encoding.dimensions)  # a category becomes many columns
+        for at in range(0, len(values), rows):
+            yield encoding.expand(values[at : at + rows], first_row + at)
 
 
 def _images(source: Source, statistics: Statistics) -> Pieces:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from api_schemas.datasets import MAX_CATEGORIES, MAX_NAME, Categories, Column, ColumnType
+from api_schemas.datasets import MAX_NAME, Categories, Column, ColumnType
 from service.encoding import first_failing, to_numbers
 from service.ingest.source import bad_file
 
+MAX_CATEGORIES = 1000
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./-]\d\d?[./-]\d{2,4}( .*)?|\d\d?:\d\d(:.*)?")
 BOOLEANS = pa.array(["false", "true"])
 ADVICE = "leave the column out with 'columns', or choose categories=onehot"
@@ -33,14 +34,14 @@ class ColumnScan:
 
     def add(self, array: pa.Array, first_row: int) -> None:
         """See the next values. Raises InvalidInput for dates and for text that is not wanted."""
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
         if array.null_count == len(array):
             return
         if "text" not in self._kinds:
             self._kinds.add(self._kind(array, first_row))
         if self._distinct is not None:
-            self._distinct.update(pc.unique(pc.utf8_trim_whitespace(array.drop_null())).to_pylist())
+            found = pc.unique(pc.utf8_trim_whitespace(array.drop_null()))
+            self._check_lengths(found)
+            self._distinct.update(found.to_pylist())
             if len(self._distinct) > MAX_CATEGORIES:
                 self._distinct = None
 
@@ -59,8 +60,6 @@ class ColumnScan:
             raise bad_file(
                 f"column {self._name!r} has more than {MAX_CATEGORIES:,} distinct categories"
             )
-        if any(len(category) > MAX_NAME for category in self._distinct):
-            raise bad_file(f"column {self._name!r} has a category of over {MAX_NAME:,} characters")
         return Column(name=self._name, type="category", categories=sorted(self._distinct))
 
     def _kind(self, array: pa.Array, first_row: int) -> str:
@@ -75,6 +74,11 @@ class ColumnScan:
                 return "boolean"
         self._check_text(array, first_row)
         return "text"
+
+    def _check_lengths(self, text: pa.Array) -> None:
+        if pc.any(pc.greater(pc.utf8_length(text), MAX_NAME)).as_py():
+            long = f"text of over {MAX_NAME:,} characters"
+            raise bad_file(f"column {self._name!r} has {long}, which is no category")
 
     def _check_text(self, array: pa.Array, first_row: int) -> None:
         row = first_failing(array, pa.float64())

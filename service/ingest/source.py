@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api_schemas.datasets import MAX_COLUMNS, MAX_NAME, Column
+from api_schemas.datasets import MAX_NAME, Column
 from service.encoding import some
 from service.errors import InvalidInput
+from service.unpacking import MAX_COLUMNS
 
 Pieces = Iterator[NDArray[Any]]
 

@@ -1,15 +1,19 @@
 """Tables of typed or untyped columns: which to use, what they hold, their values in pieces."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from api_schemas.datasets import Column, ColumnType, DatasetOptions
 from service.encoding import Encoding, is_numeric, is_text
+from service.errors import TooLarge
 from service.ingest.scan import ADVICE, ColumnScan
 from service.ingest.source import Pieces, Source, bad_file, choose
+
+VALUE = np.dtype("<f8")
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -27,9 +31,10 @@ class Table:
     place: Callable[[int], str] = "row {}".format
 
 
-def table_source(table: Table, options: DatasetOptions) -> Source:
-    """Raises InvalidInput that names the column, and the row where there is one."""
+def table_source(table: Table, options: DatasetOptions, max_bytes: int) -> Source:
+    """Raises InvalidInput that names the column, and the row where there is one, or TooLarge."""
     names = choose(table.schema.names, options.columns)
+    table = replace(table, batches=partial(_capped, table.batches, max_bytes))
     columns = _columns(table, names, options)
 
     def pieces() -> Pieces:
@@ -39,7 +44,17 @@ def table_source(table: Table, options: DatasetOptions) -> Source:
             yield encoding.values(batch, row)
             row += batch.num_rows
 
-    return Source((len(names),), np.dtype("<f8"), columns, pieces, table.place)
+    return Source((len(names),), VALUE, columns, pieces, table.place)
+
+
+def _capped(batches: Callable[[list[str]], Batches], max_bytes: int, names: list[str]) -> Batches:
+    """Rows without values take no room in a file, but time."""
+    received = 0
+    for batch in batches(names):
+        received += batch.num_rows * len(names) * VALUE.itemsize
+        if received > max_bytes:
+            raise TooLarge("points_too_large", f"the points take over {max_bytes:,} bytes")
+        yield batch
 
 
 def _columns(table: Table, names: list[str], options: DatasetOptions) -> list[Column]:

@@ -10,8 +10,9 @@ from service import aliases, models
 from service.dependencies import PartsDep
 from service.paging import After, Limit
 from service.problems import responses
+from service.routing import GuardedRoute
 
-router = APIRouter(prefix="/aliases", tags=["models"])
+router = APIRouter(prefix="/aliases", tags=["models"], route_class=GuardedRoute)
 
 Name = Annotated[AliasName, Path(description="lower-case letters, digits and - _ .")]
 

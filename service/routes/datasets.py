@@ -13,9 +13,10 @@ from service.idempotency import IdempotencyKey
 from service.paging import After, AfterRow, Limit, newest_first
 from service.pictures import grid
 from service.problems import responses, validated
+from service.routing import GuardedRoute
 from service.tables import DatasetRow
 
-router = APIRouter(prefix="/datasets", tags=["data sets"])
+router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=GuardedRoute)
 
 
 @router.post(

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from service import pulse
 from service.dependencies import OpenPartsDep, Parts
 from service.problems import responses
+from service.routing import OpenRoute
 from service.tables import JobRow
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=OpenRoute)
 log = logging.getLogger(__name__)
 
 State = Literal["ok", "failed"]
@@ -33,7 +34,7 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz", responses=responses(422))
-def healthz() -> Health:
+async def healthz() -> Health:  # in no thread: slow calls may hold them all
     """Alive."""
     return Health()
 

@@ -17,9 +17,10 @@ from service.errors import InvalidInput
 from service.inference import Open
 from service.pictures import picture
 from service.problems import responses
+from service.routing import GuardedRoute
 from service.tables import ModelRow
 
-router = APIRouter(tags=["inference"])
+router = APIRouter(tags=["inference"], route_class=GuardedRoute)
 
 MAX_SAMPLE_VALUES = 1 << 24
 MAX_JSON_VALUES = 1 << 21

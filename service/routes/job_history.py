@@ -12,9 +12,10 @@ from service.dependencies import PartsDep
 from service.event_stream import EventStream
 from service.paging import Limit
 from service.problems import responses
+from service.routing import GuardedRoute
 from service.transitions import ENDED
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=GuardedRoute)
 
 MAX_ID = 2**63
 After = Annotated[int, Query(ge=0, lt=MAX_ID, description="id of the last event seen")]

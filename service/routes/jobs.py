@@ -20,9 +20,10 @@ from service.errors import BadRequest, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
 from service.paging import After, Limit, newest_first
 from service.problems import responses, validated
+from service.routing import GuardedRoute
 from service.tables import DatasetRow, JobRow
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=GuardedRoute)
 
 FORM_FIELDS = {
     "file": openapi.BINARY,
@@ -92,14 +93,21 @@ def get_job(parts: PartsDep, job_id: str) -> Job:
 
 @router.post("/{job_id}/cancel", responses=responses(404, 409, 422, 503))
 def cancel_job(parts: PartsDep, job_id: str) -> Job:
-    """Cancel: at once when queued, within a training step when running; best effort."""
+    """Cancel: at once when queued, within a training step when running; best effort.
+
+    Asked again it does nothing more, so that no Idempotency-Key is needed.
+    """
     with parts.database.write() as session:
         return jobs.view(jobs.request_cancel(session, job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
 def resume_job(parts: PartsDep, job_id: str) -> Job:
-    """Go on with a cancelled or failed job after its last checkpoint, to the very same model."""
+    """Go on with a cancelled or failed job after its last checkpoint, to the very same model.
+
+    Its checkpoints are kept for a time after it ended; later it starts anew, as its log says.
+    Of a job that goes on already it is refused, so that no Idempotency-Key is needed.
+    """
     with parts.database.write() as session:
         datasets.hold(session, jobs.get(session, job_id).dataset_id)
         job = jobs.view(jobs.resume(session, job_id))

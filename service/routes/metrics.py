@@ -5,8 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.dependencies import PartsDep
 from service.problems import responses
+from service.routing import GuardedRoute
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 
 @router.get(

@@ -1,15 +1,13 @@
 """/models"""
 
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Header, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
-from starlette.background import BackgroundTask
 
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
@@ -18,12 +16,14 @@ from service.dependencies import FileDep, PartsDep
 from service.errors import InvalidInput
 from service.paging import After, AfterRow, Limit, newest_first
 from service.problems import responses
+from service.routing import GuardedRoute
 from service.tables import ModelRow
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=GuardedRoute)
 
 FORM = {"type": "object", "required": ["file"], "properties": {"file": openapi.BINARY}}
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
+ARCHIVE = {"Content-Disposition": 'attachment; filename="model.zip"'}
 SAMPLES = 8  # that a component shows
 
 
@@ -51,7 +51,8 @@ def import_model(
 ) -> Model:
     """Import an exported archive, as the raw body or as `file` of a form.
 
-    The same archive again gives the same model. No alias moves.
+    The same archive again gives the same model, so that no Idempotency-Key is needed. No alias
+    moves.
     """
     for name in form.fields:
         raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
@@ -80,23 +81,24 @@ def delete_model(parts: PartsDep, ref: str) -> None:
 
 @router.get(
     "/{ref}/export",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses={
         200: {"content": {media.ZIP: {"schema": openapi.BINARY}}},
         **responses(404, 422, 503),
     },
 )
-def export_model(parts: PartsDep, ref: str) -> FileResponse:
+def export_model(parts: PartsDep, ref: str) -> StreamingResponse:
     """The model as one ZIP archive that tells how to load it without this service.
 
     Weights as safetensors, all else as JSON, a loader that needs torch and safetensors alone, and
     ONNX graphs of assigning and sampling, which take some seconds to trace.
     """
-    with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="kvae-export-"))
-        path = parts.exporter.write(parts.database, ref, Path(folder))
-        forget = BackgroundTask(stack.pop_all().close)
-    return FileResponse(path, media_type=media.ZIP, filename=path.name, background=forget)
+
+    def write(file: IO[bytes]) -> None:
+        with TemporaryDirectory(dir=parts.storage.scratch_folder) as folder:
+            parts.exporter.write(parts.database, ref, Path(folder), file)
+
+    return answers.answer(parts.storage, media.ZIP, ARCHIVE, write)
 
 
 @router.get(
@@ -153,7 +155,8 @@ def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
     with parts.database.read() as session:
         model = models.get(session, ref)
         models.check_component(model, component, "path", "component")
-        mixture = parts.inference.cache.get(model.id).mixture
-        n = components.shown(model, SAMPLES)
-        drawn = parts.inference.run(lambda: mixture.sample(n, component))
-        return components.detail(session, parts.storage, model, component, drawn.points)
+        known = components.known(session, model, component)
+    mixture = parts.inference.cache.get(model.id).mixture
+    n = components.shown(model, SAMPLES)
+    drawn = parts.inference.run(lambda: mixture.sample(n, component))
+    return components.detail(parts.storage, known, drawn.points)

@@ -26,6 +26,7 @@ from api_schemas.oip import (
 from service import assigning, media, models, oip, openapi
 from service.dependencies import OpenPartsDep, Parts, PartsDep
 from service.errors import NotFound, UnsupportedMediaType
+from service.routing import GuardedRoute, OpenRoute
 from service.tables import ModelRow
 from trainer.points import Points
 
@@ -43,8 +44,15 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     for status in (401, 403, 429)
 }
 
-router = APIRouter(prefix=oip.PREFIX, tags=[TAG], responses={**PROBLEM, **REFUSALS})
-probes = APIRouter(prefix=f"{oip.PREFIX}/health", tags=[TAG], responses=PROBLEM)  # need no key
+router = APIRouter(
+    prefix=oip.PREFIX,
+    tags=[TAG],
+    responses={**PROBLEM, **REFUSALS},
+    route_class=GuardedRoute,
+)
+probes = APIRouter(
+    prefix=f"{oip.PREFIX}/health", tags=[TAG], responses=PROBLEM, route_class=OpenRoute
+)
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "response_model_exclude_none": True,
@@ -80,7 +88,7 @@ def server_metadata() -> ServerMetadata:
 
 
 @probes.get("/live")
-def server_live() -> ServerLive:
+async def server_live() -> ServerLive:  # in no thread, as healthz
     """The process answers."""
     return ServerLive()
 

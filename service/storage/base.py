@@ -4,17 +4,20 @@ import errno
 import hashlib
 import logging
 import os
+import re
+import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from service.errors import StorageUnavailable
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
-STALE_SECONDS = 86_400.0  # a scratch file so old was left by a process that was killed
+NAME = re.compile("[0-9a-f]{64}")
+STALE_SECONDS = 86_400.0  # scratch that old was left by a process that was killed
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Storage(ABC):
         self.scratch_folder.mkdir(parents=True, exist_ok=True)
         for path in self.scratch_folder.iterdir():
             if _age(path) > STALE_SECONDS:
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     @property
     def scratch_folder(self) -> Path:
@@ -78,8 +81,12 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def delete(self, sha256: str) -> None:
-        """Forget a blob; one that is not there is no error."""
+    def pages(self) -> Iterator[list[str]]:
+        """The names of all blobs, some hundreds at a time."""
+
+    @abstractmethod
+    def delete(self, names: Collection[str]) -> None:
+        """Forget blobs; one that is not there is no error."""
 
     @abstractmethod
     def check(self) -> None:
@@ -96,6 +103,13 @@ def disk_errors() -> Iterator[None]:
             raise
         log.warning("the disk failed: %s", error)
         raise StorageUnavailable(f"the disk failed: {error.strerror}") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    except OSError as error:  # it is in nobody's way
+        log.warning("%s can't be removed: %s", path, error)
 
 
 def _age(path: Path) -> float:

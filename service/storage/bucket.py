@@ -1,10 +1,9 @@
 """Blobs in an S3-compatible bucket, with a bounded folder of local copies."""
 
-import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from service.errors import StorageDamaged, StorageUnavailable
-from service.storage.base import Storage
+from service.storage.base import NAME, Storage, seal
 
 if TYPE_CHECKING:  # obstore has no such names at run time
     from obstore.store import S3Config
@@ -65,10 +64,16 @@ class Bucket(Storage):
             self._fetch(sha256)
         return copy
 
-    def delete(self, sha256: str) -> None:
-        self._copy(sha256).unlink(missing_ok=True)
+    def pages(self) -> Iterator[list[str]]:
         with _server_errors():
-            obstore.delete(self._store, sha256)
+            for objects in obstore.list(self._store):
+                yield [found["path"] for found in objects if NAME.fullmatch(found["path"])]
+
+    def delete(self, names: Collection[str]) -> None:
+        for name in names:
+            self._copy(name).unlink(missing_ok=True)
+        with _server_errors():
+            obstore.delete(self._store, list(names))
 
     def check(self) -> None:
         with _server_errors():
@@ -79,15 +84,13 @@ class Bucket(Storage):
 
     def _fetch(self, sha256: str) -> None:
         """Bring a blob here, whole and checked or not at all; two at once do no harm."""
-        digest = hashlib.sha256()
         with self.scratch() as path:
             with _server_errors(), path.open("wb") as file:
                 blob = obstore.get(self._store, sha256)
                 self._make_room(blob.meta["size"])
                 for part in blob.stream(PART_BYTES):
-                    digest.update(part)
                     file.write(part)
-            if digest.hexdigest() != sha256:
+            if seal(path) != sha256:
                 raise StorageDamaged(f"the stored bytes of {sha256} are damaged")
             os.replace(path, self._copy(sha256))
 

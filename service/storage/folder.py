@@ -1,9 +1,10 @@
 """Blobs in one folder."""
 
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from service.storage.base import Storage, disk_errors
+from service.storage.base import NAME, Storage, disk_errors
 
 
 class Folder(Storage):
@@ -23,9 +24,14 @@ class Folder(Storage):
     def path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / sha256
 
-    def delete(self, sha256: str) -> None:
+    def pages(self) -> Iterator[list[str]]:
+        for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
+            yield [path.name for path in folder.iterdir() if NAME.fullmatch(path.name)]
+
+    def delete(self, names: Collection[str]) -> None:
         with disk_errors():
-            self.path(sha256).unlink(missing_ok=True)
+            for name in names:
+                self.path(name).unlink(missing_ok=True)
 
     def check(self) -> None:
         with self.scratch() as path:

@@ -90,6 +90,7 @@ class Heartbeat:
                 renewed = time.monotonic()
             except jobs.LeaseLost as lost:
                 self._stop_with = lost
+                return
             except SQLAlchemyError as error:
                 log.warning("job %s: heartbeat failed: %s", self._claim.job_id, error)
                 if time.monotonic() - renewed > self._lease_seconds:

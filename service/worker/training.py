@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from structlog.contextvars import bound_contextvars
 
-from service import checkpoints, jobs, models, previews
+from service import blobs, checkpoints, jobs, models, previews
 from service.database import Database
 from service.errors import StorageDamaged, StorageUnavailable
 from service.ownership import Caller
@@ -92,7 +92,8 @@ class JobRunner:
             summary = summarise(fit.mixture, points, fit.partition)
             with self.database.used_by(Caller(claim.owner)).write() as session:
                 models.publish(session, claim, fit.mixture, summary)
-        checkpoints.discard(self.database, self.storage, claim.job_id)
+                old = checkpoints.release(session, claim.job_id)
+        blobs.remove(self.database, self.storage, old)
 
     def _points(self, claim: jobs.Claim) -> Points:
         points: Points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
@@ -149,14 +150,18 @@ class Recorder:
         """The training's callback. Raises LeaseLost, CancelRequested or StorageUnavailable."""
         job_id, iteration = self._claim.job_id, report.iteration
         checkpoint = checkpoint_bytes(state, run=job_id)
-        sha256 = patiently(self._heartbeat, lambda: self._storage.put(checkpoint))
+        sha256 = hashlib.sha256(checkpoint).hexdigest()
         png = self._picture(state)
-        with self._database.write() as session:
-            jobs.record_iteration(session, self._claim, iteration, asdict(report))
-            checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
-            if png is not None:
-                previews.add(session, job_id, iteration, png)
-        checkpoints.discard(self._database, self._storage, job_id, checkpoints.KEPT)
+        with blobs.intent(self._database, self._storage, sha256) as intent:
+            patiently(self._heartbeat, lambda: self._storage.put(checkpoint))
+            with self._database.write() as session:
+                blobs.fulfil(session, intent)
+                jobs.record_iteration(session, self._claim, iteration, asdict(report))
+                checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
+                if png is not None:
+                    previews.add(session, job_id, iteration, png)
+                old = checkpoints.release(session, job_id, checkpoints.KEPT)
+        blobs.remove(self._database, self._storage, old)
 
     def _picture(self, state: TrainingState) -> bytes | None:
         """A PNG of samples; none, and a line in the worker's log, where it can't be made."""

@@ -90,6 +90,11 @@ def test_json_over_its_own_cap(client: Client) -> None:
     )
 
 
+def test_what_is_small_takes_no_more_than_json_without_a_media_type_either(client: Client) -> None:
+    response = client.http.put("/aliases/a", content=b" " * (MAX_JSON + 1))
+    check(response, 413, "body_too_large", f"{MAX_JSON:,}")
+
+
 @pytest.mark.parametrize(
     ("form", "status", "said"),
     [

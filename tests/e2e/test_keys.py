@@ -109,6 +109,19 @@ def test_every_route_but_health_needs_a_key(guarded: Guarded) -> None:
         assert operation["security"] == [{"HTTPBearer": []}]
 
 
+def test_no_body_is_waited_for_before_the_key(guarded: Guarded) -> None:
+    url = httpx.URL(guarded.address)
+    for method, path, operation in guarded.operations():
+        if "requestBody" not in operation:
+            continue
+        with socket.create_connection((url.host, url.port or 80)) as client:
+            client.sendall(
+                f"{method.upper()} {filled(guarded, path)} HTTP/1.1\r\nHost: {url.host}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode()
+            )
+            assert client.recv(12) == b"HTTP/1.1 401", (method, path)
+
+
 def test_a_reading_key_writes_nothing(guarded: Guarded) -> None:
     for method, path, _ in guarded.operations():
         if path.endswith("/export"):
@@ -260,6 +273,8 @@ def test_a_trace_leads_from_the_request_to_the_worker(guarded: Guarded) -> None:
     [
         {"Host": "kvae.example"},  # by a proxy, or a name that was made to mean this machine
         {"X-Forwarded-For": "10.0.0.1"},
+        {"X-Forwarded-Proto": "https"},
+        {"Via": "1.1 proxy"},
         {"Sec-Fetch-Site": "cross-site"},  # by a page of somebody else
     ],
 )

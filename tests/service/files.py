@@ -69,3 +69,40 @@ def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def zeros(kind: str) -> bytes:
+    """A small file, Parquet or Arrow, whose one row group or batch unpacks to 2 GiB."""
+    buffer = io.BytesIO()
+    column = pa.array(np.zeros(1 << 24))
+    table = pa.table({f"x{i}": column for i in range(16)})
+    if kind == "parquet":
+        parquet.write_table(
+            table,
+            buffer,
+            compression="zstd",
+            use_dictionary=False,
+            row_group_size=len(table),
+            data_page_size=1 << 30,
+            write_batch_size=len(table),
+            max_rows_per_page=len(table),
+        )
+        return buffer.getvalue()
+    options = ipc.IpcWriteOptions(compression="zstd")
+    with ipc.new_stream(buffer, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def long_text(kind: str) -> bytes:
+    """A small file with a text of 1 MiB that is in each of a million rows."""
+    buffer = io.BytesIO()
+    once = pa.array(["x" * (1 << 20)])
+    text = pa.DictionaryArray.from_arrays(np.zeros(1 << 20, np.int32), once)
+    table = pa.table({"x": text, "y": np.zeros(1 << 20)})
+    if kind == "parquet":
+        parquet.write_table(table, buffer, store_schema=False)
+        return buffer.getvalue()
+    with ipc.new_stream(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()

@@ -19,10 +19,10 @@ from sqlalchemy import select
 
 from api_schemas.archives import MEMBERS
 from service import assignments, components, models
-from service.archives import imports, load
+from service.archives import export, imports, load
 from service.archives.export import Exporter
 from service.database import Database, migrate
-from service.errors import Forbidden, NotFound, ServiceError, TooMany
+from service.errors import Busy, Forbidden, NotFound, ServiceError
 from service.ownership import Caller
 from service.storage import Folder
 from service.tables import ModelRow
@@ -65,10 +65,21 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(url)
     database = Database(url)
     model_id = publish(database, fit)
-    (folder / "archive").mkdir()
-    path = Exporter().write(database, model_id, folder / "archive")
+    (folder / "parts").mkdir()
+    path = folder / "model.zip"
+    with path.open("wb") as file:
+        Exporter().write(database, model_id, folder / "parts", file)
     database.close()
     return path
+
+
+def test_more_exports_than_may_wait_are_sent_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "MAX_EXPORTS", 0)
+    with pytest.raises(Busy, match="try again later") as raised:
+        Exporter().write(database, "mdl_x", Path(), io.BytesIO())
+    assert raised.value.headers == {"Retry-After": "10"}
 
 
 def unpacked(path: Path) -> Files:
@@ -118,8 +129,8 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
         assert models.weights(session, model.id) == fit.mixture.to_bytes()
         with pytest.raises(NotFound, match="was imported"):
             assignments.page(session, model, None, -1, 20)
-        samples = np.zeros((1, 2))
-        shown = components.detail(session, Folder(Path()), model, 1, samples)
+        known = components.known(session, model, 1)
+    shown = components.detail(Folder(Path()), known, np.zeros((1, 2)))
     assert (view.provenance.source, view.aliases) == ("imported", [])
     assert view.provenance.origin == archive.manifest.id
     assert view.sizes == np.bincount(fit.partition).tolist()
@@ -260,11 +271,9 @@ def test_imports_count_for_the_quota(exported: Path, database: Database) -> None
         assert session.scalars(select(ModelRow)).all() == []
 
 
-def test_one_import_at_a_time(
+def test_few_imports_wait(
     exported: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "PATIENCE_SECONDS", 0.1)
-    importer = imports.Importer(MAX_BYTES)
-    with importer._turn, pytest.raises(TooMany, match="other models are being imported"):
-        importer.add(database, exported)
-    assert importer.add(database, exported)[1]
+    monkeypatch.setattr(imports, "MAX_IMPORTS", 0)
+    with pytest.raises(Busy, match="are being imported already"):
+        imports.Importer(MAX_BYTES).add(database, exported)

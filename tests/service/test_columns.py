@@ -166,7 +166,7 @@ def test_warnings(tmp_path: Path) -> None:
         (b"a,b\n1,inf\n", {"missing": "mean"}, "line 2, column 'b': inf is not a finite number"),
         (b"a,b\n1,1e99\n", {"missing": "drop"}, "line 2, column 'b': 1e+99 is not a finite"),
         (b"a,%b\n1,2\n" % LONG, {}, "the name of a column is longer than 1,000 characters"),
-        (b"a,b\n1,%b\n" % LONG, {"categories": "onehot"}, "a category of over 1,000 characters"),
+        (b"a,b\n1,%b\n" % LONG, {"categories": "onehot"}, "text of over 1,000 characters"),
         (b"a,b\n1,1\n2,true\n", {}, "line 3, column 'b': 'true' is not a number"),
         (b"a,b\n1,2024-01-31\n", {"categories": "onehot"}, "'2024-01-31' looks like a date"),
         (b"a,b\n1,31.12.2024 23:59\n", {}, "line 2, column 'b': '31.12.2024 23:59' looks like"),

@@ -161,3 +161,14 @@ def test_rows_in_the_datas_own_units(
     assert datasets.rows_page(row, datasets.points(storage, row, 7, 5), 7).data == []
     monkeypatch.setattr(datasets, "MAX_PAGE_VALUES", 3)
     assert len(datasets.points(storage, row, -1, 2)) == 1
+
+
+def test_points_that_are_deleted_while_they_are_asked_for(
+    database: Database, storage: Storage, tmp_path: Path
+) -> None:
+    dataset_id, _ = store(database, storage, tmp_path)
+    with database.read() as session:
+        row = datasets.get(session, dataset_id)
+    datasets.delete(database, storage, dataset_id)
+    with pytest.raises(NotFound, match="are no longer there"):
+        datasets.points(storage, row, -1, 1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service import checkpoints, event_stream, events, jobs, previews
+from service import blobs, checkpoints, event_stream, events, jobs, previews
 from service.database import Database
 from service.errors import NotFound
 from service.event_stream import EventStreams
@@ -104,7 +104,8 @@ def test_the_newest_two_checkpoints_are_kept(
         with database.write() as session:
             sha256 = storage.put(data)
             checkpoints.add(session, claim.job_id, iteration, sha256, len(data))
-        checkpoints.discard(database, storage, claim.job_id, checkpoints.KEPT)
+            old = checkpoints.release(session, claim.job_id, checkpoints.KEPT)
+        blobs.remove(database, storage, old)
 
     def stored() -> set[bytes]:
         return {path.read_bytes() for path in storage.folder.rglob("*") if path.is_file()}
@@ -122,7 +123,8 @@ def test_the_newest_two_checkpoints_are_kept(
     assert listed()[2:] == [(3, 3, True), (4, 5, True)]
     with database.read() as session:
         assert [kept.iteration for kept in checkpoints.kept(session, claim.job_id)] == [4, 3]
-    checkpoints.discard(database, storage, claim.job_id)
+    with database.write() as session:
+        checkpoints.release(session, claim.job_id)
     assert not any(kept for *_, kept in listed())
     leave(1, b"anew")
     assert listed() == [(1, 4, True)]

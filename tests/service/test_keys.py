@@ -1,6 +1,7 @@
 """Keys, what they show and what they may: in the database, without HTTP."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import aliases, datasets, jobs, keys, models, pulse, quotas
+from service.access import Keyring
 from service.database import Database
 from service.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
 from service.ownership import Caller
@@ -71,7 +73,7 @@ def test_only_a_hash_is_stored(database: Database) -> None:
 
 
 def test_use_is_noted_to_the_hour(database: Database) -> None:
-    key, _ = make(database)
+    _, token = make(database)
     now = utc_now()
     for before, is_kept in (
         (None, False),
@@ -80,9 +82,17 @@ def test_use_is_noted_to_the_hour(database: Database) -> None:
     ):
         with database.write() as session:
             session.execute(update(KeyRow).values(last_used_at=before))
-            keys.note_use(session, key.id)
+        Keyring(database, SETTINGS).look_up(token)
         with database.read() as session:
             assert (keys.all_keys(session)[0].last_used_at == before) == is_kept
+
+
+def test_a_look_up_waits_for_no_writer(database: Database) -> None:
+    _, token = make(database)
+    Keyring(database, SETTINGS).look_up(token)
+    with database.write() as session, ThreadPoolExecutor() as threads:
+        session.connection()
+        threads.submit(Keyring(database, SETTINGS).look_up, token).result(5)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from service.archives import load
 from service.archives.export import trace
 from tests.points import Points, digits, three_blobs
 from tests.service.onnx import check_onnx
+from tests.service.test_storage import full_disk
 from trainer import Mixture, TrainingConfig, train
 
 BRIEF = {"iterations": 1, "pretraining_epochs": 3, "epochs": 1, "estimator_epochs": 3}
@@ -52,6 +53,12 @@ def test_the_loader_agrees_with_the_trainer(kind: str, tmp_path: Path) -> None:
         expected = mixture.sample(20, component, seed=3)
         np.testing.assert_array_equal(by, expected.components)
         np.testing.assert_allclose(made, expected.points, atol=1e-4)
+
+
+def test_a_full_disk_is_told_from_a_model_that_can_not_be_traced(tmp_path: Path) -> None:
+    trained("rows", tmp_path)
+    with pytest.raises(OSError, match="File too large"), full_disk():
+        trace(tmp_path / "mixture.safetensors", tmp_path)
 
 
 @pytest.mark.parametrize("kind", TRACED)

@@ -2,8 +2,10 @@
 
 import hashlib
 
+import pytest
 from alembic import command
-from sqlalchemy import create_engine, inspect, select
+from alembic.util import CommandError
+from sqlalchemy import Engine, create_engine, event, inspect, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Column
@@ -41,6 +43,22 @@ def test_up_down_and_up_again(empty_database_url: str) -> None:
     command.check(config)  # raises when the tables differ
 
 
+def test_an_interrupted_migration_leaves_nothing(empty_database_url: str) -> None:
+    def interrupt(_: object, cursor: object, statement: str, *rest: object) -> None:
+        if "CREATE TABLE models" in statement:
+            raise KeyboardInterrupt
+
+    config = migration_config(empty_database_url)
+    event.listen(Engine, "before_cursor_execute", interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            command.upgrade(config, "head")
+    finally:
+        event.remove(Engine, "before_cursor_execute", interrupt)
+    assert table_names(empty_database_url) == set()
+    command.upgrade(config, "head")
+
+
 def test_columns_gain_types(empty_database_url: str) -> None:
     config = migration_config(empty_database_url)
     command.upgrade(config, "0001")
@@ -75,3 +93,16 @@ def test_what_several_owners_have_is_the_firsts_before(database: Database) -> No
     with database.engine.begin() as connection:
         left = connection.exec_driver_sql("SELECT COUNT(*), COUNT(identity) FROM datasets").one()
     assert left == (2, 1)
+
+
+def test_the_same_bytes_twice_are_refused_before_anything_is_changed(database: Database) -> None:
+    config = migration_config(database.engine.url.render_as_string(hide_password=False))
+    with database.write() as session:
+        first, second = (rows.dataset(session) for _ in range(2))
+        second.sha256 = first.sha256  # with other options
+    command.downgrade(config, "0002")
+    before = inspect(database.engine).get_columns("datasets")
+    with pytest.raises(CommandError, match=f"{first.id}, {second.id} come from the same bytes"):
+        command.downgrade(config, "0001")
+    assert str(inspect(database.engine).get_columns("datasets")) == str(before)
+    command.upgrade(config, "head")

@@ -7,10 +7,29 @@ import numpy as np
 from alembic import command
 from sqlalchemy import create_engine, text
 
-from service import aliases, assignments, models
+from service import aliases, assignments, jobs, models
 from service.database import Database, migrate, migration_config
 
 NOW = "2026-01-01 00:00:00.000000"
+# all options of the first release, and what the next one made of `sample_noise`
+CONFIG = {
+    "generator": "mlp",
+    "likelihood": "auto",
+    "sample_noise": None,
+    "hidden": None,
+    "latent": None,
+    "estimator": "classifier",
+    "initial_partition": "kmeans",
+    "iterations": 8,
+    "pretraining_epochs": None,
+    "epochs": None,
+    "estimator_epochs": None,
+    "batch_size": 64,
+    "learning_rate": 0.005,
+    "anneal": True,
+    "components": 2,
+    "seed": 7,
+}
 COLUMN = {"name": "x", "min": 0, "max": 1, "mean": 0.5}
 ROWS: dict[str, dict[str, Any]] = {
     "datasets": {
@@ -34,7 +53,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "name": "points",
         "dataset_id": "ds_1",
         "status": "succeeded",
-        "config": json.dumps({"components": 2, "seed": 7}),
+        "config": json.dumps(CONFIG),
         "attempt": 1,
         "losses": 0,
         "iteration": 1,
@@ -77,12 +96,15 @@ def test_models_of_the_first_schema(empty_database_url: str) -> None:
     database = Database(empty_database_url)
     with database.read() as session:
         view = models.view(models.get(session, "default"))
+        job = jobs.view(jobs.get(session, "job_1"))
         model = models.get(session, "mdl_1")
         page = assignments.page(session, model, 1, -1, 20)
         assert not aliases.get(session, "default").pinned
     database.close()
     assert (view.provenance.dataset_sha256, view.provenance.code_version) == ("a" * 64, "0.0.9")
     assert (view.config.k, view.provenance.seed, view.columns[0].type) == (2, 7, "number")
+    assert view.config == job.config
+    assert (view.config.generator, view.config.network) == ("vae", "mlp")
     assert [(row.row, row.confidence) for row in page.data] == [(2, None)]
     command.downgrade(config, "0001")
     with engine.begin() as connection:

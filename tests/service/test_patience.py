@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service import checkpoints, jobs
+from service import blobs, checkpoints, jobs
+from service.collector import collect
 from service.database import Database
 from service.errors import StorageDamaged, StorageUnavailable
 from service.settings import Settings
@@ -65,7 +66,7 @@ def test_damage_is_not_waited_for(heartbeat: Heartbeat) -> None:
         patiently(heartbeat, action)
 
 
-def test_old_checkpoints_wait_for_the_next_call(
+def test_old_checkpoints_wait_for_the_collector(
     database: Database, claim: jobs.Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = Folder(tmp_path)
@@ -74,18 +75,18 @@ def test_old_checkpoints_wait_for_the_next_call(
     with database.write() as session:
         for iteration, name in enumerate(names):
             checkpoints.add(session, claim.job_id, iteration, name, 3)
+    with database.write() as session:
+        assert set(checkpoints.release(session, claim.job_id)) == set(names)
 
-    def away(sha256: str) -> None:
+    def away(names: list[str]) -> None:
         raise StorageUnavailable("away")
 
-    for is_away in (True, False):
-        with monkeypatch.context() as patch:
-            if is_away:
-                patch.setattr(storage, "delete", away)
-            checkpoints.discard(database, storage, claim.job_id)
-        with database.read() as session:
-            assert len(checkpoints.kept(session, claim.job_id)) == 2 * is_away
-        assert [storage.path(name).exists() for name in names] == [is_away] * 2
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "delete", away)
+        blobs.remove(database, storage, names)
+    assert all(storage.path(name).exists() for name in names)
+    collect(database, storage, 30)
+    assert not any(storage.path(name).exists() for name in names)
 
 
 def test_a_cancel_ends_the_wait(

@@ -55,10 +55,23 @@ def files(storage: Storage) -> list[Path]:
 def test_bytes_go_by_their_hash(storage: Storage) -> None:
     assert storage.put(b"hello") == storage.put(b"hello") == HELLO
     assert storage.path(HELLO).read_bytes() == b"hello"
-    storage.delete(HELLO)
-    storage.delete(HELLO)
+    storage.delete([HELLO])
+    storage.delete([HELLO])
     with pytest.raises(FileNotFoundError):
         storage.path(HELLO).read_bytes()
+
+
+def test_all_names_are_told(storage: Storage) -> None:
+    def told() -> set[str]:
+        return {name for page in storage.pages() for name in page}
+
+    storage.check()  # what it leaves is no blob
+    before = told()  # by other tests
+    names = {storage.put(b"blob %d" % i) for i in range(5)}
+    with storage.scratch():
+        assert told() - before == names
+    storage.delete(names)
+    assert told() == before
 
 
 def test_scratch_files_vanish(storage: Storage) -> None:
@@ -69,12 +82,14 @@ def test_scratch_files_vanish(storage: Storage) -> None:
 
 
 def test_what_a_killed_process_left_goes_at_the_next_start(storage: Storage) -> None:
-    old, new = (storage.folder / "tmp" / name for name in ("old", "new"))
-    for path in (old, new):
+    folder, old, new = (storage.folder / "tmp" / name for name in ("folder", "old", "new"))
+    folder.mkdir()
+    for path in (folder / "part", old, new):
         path.touch()
-    os.utime(old, (0, 0))
+    for path in (folder, old):
+        os.utime(path, (0, 0))
     storage.prepare()
-    assert files(storage) == [new]
+    assert [*storage.scratch_folder.iterdir()] == [new]
 
 
 def test_it_can_be_written(storage: Storage) -> None:
@@ -144,7 +159,13 @@ def test_a_server_that_is_away_is_named_and_nothing_is_left(
     port = free_port()
     storage = Bucket(f"s3://kvae?endpoint=http://127.0.0.1:{port}", tmp_path, PLENTY)
     storage.prepare()
-    for call in (lambda: storage.put(b"x"), lambda: storage.path(HELLO), storage.check):
+    for call in (
+        lambda: storage.put(b"x"),
+        lambda: storage.path(HELLO),
+        lambda: list(storage.pages()),
+        lambda: storage.delete([HELLO]),
+        storage.check,
+    ):
         with pytest.raises(StorageUnavailable, match="can't be reached"):
             call()
     assert files(storage) == []

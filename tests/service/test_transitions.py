@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import JobStatus
-from service import events, jobs
+from service import checkpoints, events, jobs
 from service.database import Database
 from service.errors import Conflict
 from service.tables import JobRow, utc_now
@@ -82,11 +82,16 @@ def test_the_acts_are_all_there_is() -> None:
     assert acts == {edge for leads_to in TRANSITIONS.values() for edge in leads_to.items()}
 
 
+@pytest.mark.parametrize("has_checkpoint", [True, False])
 @pytest.mark.parametrize("status", ["cancelled", "failed"])
-def test_a_resumed_job_is_as_good_as_new(database: Database, status: JobStatus) -> None:
+def test_a_resumed_job_is_as_good_as_new(
+    database: Database, status: JobStatus, has_checkpoint: bool
+) -> None:
     claim = in_status(database, "cancelling")
     with database.write() as session:
         jobs.record_iteration(session, claim, 3, {})
+        if has_checkpoint:
+            checkpoints.add(session, claim.job_id, 3, "a" * 64, 1)
         error = {"code": "x", "message": "y", "param": None} if status == "failed" else None
         ending(status)(session, claim) if error is None else jobs.finish(
             session, claim, "failed", error
@@ -95,8 +100,9 @@ def test_a_resumed_job_is_as_good_as_new(database: Database, status: JobStatus) 
         job = jobs.view(jobs.resume(session, claim.job_id))
         log = events.page(session, claim.job_id, 0, 10).data
     assert (job.status, job.error, job.finished_at) == ("queued", None, None)
-    assert job.progress.iteration == 3
-    assert log[-1].message == "resumed; goes on after iteration 3"
+    assert job.progress.iteration == 3 * has_checkpoint
+    goes_on = "goes on after iteration 3" if has_checkpoint else "starts anew, as no checkpoint is"
+    assert log[-1].message.startswith(f"resumed; {goes_on}")
     with database.write() as session:
         again = jobs.claim(session, claim.job_id, 60)
         assert again

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from datetime import timedelta
 from typing import Any
@@ -13,11 +14,12 @@ from pydantic import HttpUrl, ValidationError
 from sqlalchemy import select
 
 from api_schemas.jobs import Job, JobCreate, JobRequest, Webhook
-from service import jobs, webhooks
+from service import deliveries, jobs, webhooks
 from service.addresses import RefusedAddress, addresses_of, check_url, is_public
 from service.database import Database
 from service.deliveries import Sender, new_client
 from service.errors import InvalidInput
+from service.ownership import Caller
 from service.tables import DeliveryRow, utc_now
 from service.webhooks import Delivery
 from tests.receiver import receiver
@@ -42,8 +44,11 @@ def failed_job(database: Database, url: str, secret: str | None = SECRET) -> str
 
 def deliver(database: Database, allow_private: bool = True, **client: Any) -> None:
     async def once() -> None:
-        async with httpx.AsyncClient(**client) if client else new_client() as http:
-            await Sender(database, http, allow_private).deliver_due()
+        async with (
+            httpx.AsyncClient(**client) if client else new_client() as http,
+            asyncio.TaskGroup() as tasks,
+        ):
+            await Sender(database, http, allow_private).start_due(tasks)
 
     asyncio.run(once())
 
@@ -55,7 +60,7 @@ def delivery_row(database: Database) -> DeliveryRow:
 
 def test_the_signature_is_that_of_the_specification() -> None:
     happened = utc_now().fromtimestamp(1614265330, utc_now().tzinfo)
-    delivery = Delivery("msg_p5jXN8AQM9LWM0D4loKWxJek", 1, "", happened, "", "", SECRET)
+    delivery = Delivery("msg_p5jXN8AQM9LWM0D4loKWxJek", 1, "", happened, "", "", "", SECRET)
     headers = webhooks.signed_headers(delivery, MESSAGE, happened)
     assert headers["webhook-timestamp"] == "1614265330"
     assert headers["webhook-signature"] == SIGNATURE
@@ -139,6 +144,9 @@ def test_private_addresses_are_refused(database: Database) -> None:
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::a00:1", False),
         ("2002:7f00:1::", False),
+        ("fec0::1", False),
+        ("192.0.0.192", False),
+        ("::ffff:192.0.0.192", False),
     ],
 )
 def test_what_is_public(address: str, public: bool) -> None:
@@ -167,6 +175,36 @@ def test_a_host_without_an_address() -> None:
             asyncio.run(addresses_of(host, 443, allow_private=True))
 
 
+def test_a_name_is_looked_up_as_it_was_checked(database: Database) -> None:
+    failed_job(database, "https://faß.invalid")  # by IDNA 2003 it would be fass.invalid
+    deliver(database)
+    assert (delivery_row(database).failure or "").startswith("xn--fa-hia.invalid has no address")
+
+
+def test_slow_hooks_hold_up_their_owners_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "SECONDS", 3.0)
+    most = webhooks.OWNER_AT_ONCE
+
+    async def look_twice() -> None:
+        async with new_client() as http, asyncio.TaskGroup() as tasks:
+            sender = Sender(database, http, True)
+            for _ in range(2):
+                await sender.start_due(tasks)
+
+    with receiver() as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        for _ in range(most + 1):
+            alice = database.used_by(Caller("alice"))
+            failed_job(alice, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        failed_job(database.used_by(Caller("bob")), f"http://127.0.0.1:{server.server_port}")
+        asyncio.run(look_twice())
+        assert len(server.got) == 1
+    with database.read() as session:
+        attempts = [row.attempts for row in session.scalars(select(DeliveryRow))]
+    assert sorted(attempts) == [0] + [1] * (most + 1)
+
+
 def test_a_message_is_given_up_after_a_day(database: Database) -> None:
     failed_job(database, "http://127.0.0.1:1")
     waited = timedelta()
@@ -186,11 +224,11 @@ def test_a_message_is_given_up_after_a_day(database: Database) -> None:
 def test_a_message_is_taken_by_one_sender_until_its_lease_ends(database: Database) -> None:
     failed_job(database, "http://127.0.0.1:1")
     with database.write() as session:
-        (stale,) = webhooks.take_due(session)
-        assert webhooks.take_due(session) == []
+        (stale,) = webhooks.take_due(session, {})
+        assert webhooks.take_due(session, {}) == []
         session.scalars(select(DeliveryRow)).one().next_attempt_at = utc_now()
     with database.write() as session:
-        (fresh,) = webhooks.take_due(session)
+        (fresh,) = webhooks.take_due(session, {})
         webhooks.settle(session, stale, "too late to say")
     assert fresh.attempt == 2
     assert delivery_row(database).failure is None

@@ -1,5 +1,7 @@
 """Initial partitions and the score that chooses among them."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -113,6 +115,14 @@ def test_few_points_get_a_start(n: int) -> None:
         partition = start(x, "auto", k)
         assert partition.shape == (n,)
         assert set(partition.tolist()) <= set(range(k))
+
+
+@pytest.mark.parametrize("name", ["auto", "kmeans"])
+def test_points_that_are_equal_get_a_start_without_a_warning(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        partition = start(torch.ones(20, 2), name, 3)
+    assert set(partition.tolist()) <= {0, 1, 2}
 
 
 def test_confused_cells_are_merged() -> None:

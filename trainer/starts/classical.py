@@ -1,9 +1,11 @@
 """Partitions of a sketch by methods that know nothing of generators."""
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from trainer.starts.sketch import Features, Labels, Sketch
@@ -15,7 +17,9 @@ SMALL_SHARE = 5  # a cluster of the balanced cut has at least a fifth of N/K poi
 
 def kmeans(rows: Features, k: int, seed: int) -> Labels:
     """k-means++ with 10 starts: (n, D) -> (n,)."""
-    with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
+    # more threads add up in any order: other bits from run to run
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of points that are equal
         labels = KMeans(k, n_init=STARTS if k <= MANY else 1, random_state=seed).fit_predict(rows)
     return np.asarray(labels, np.int64)
 
