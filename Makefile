@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test check paper bench-clustering bench-training bench-serving bench-storing bench-ingest format constraints clean
+.PHONY: help env demo serve test check audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
@@ -38,6 +38,11 @@ check: $(INSTALLED) ## ruff, mypy, import contracts, migrations
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m migrations.check
+
+audit: ## look for known vulnerabilities of the dependencies; needs a network
+	@$(PYTHON) -m venv .venv/audit
+	@.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 paper: $(INSTALLED) ## reproduce the paper's tables and figures in benchmark-output/ (SCALE=quick or full)
 	@mkdir -p benchmark-output

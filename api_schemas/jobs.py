@@ -1,4 +1,4 @@
-"""Jobs: one training run of a data set each."""
+"""Jobs: each one training run on a data set, or the assigning of one."""
 
 import base64
 import binascii
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from api_schemas.common import Closed, Name
+from api_schemas.inference import AssignField
 from api_schemas.training import (
     COMPONENTS,
     Components,
@@ -25,6 +26,7 @@ from api_schemas.training import (
     training_config,
 )
 
+JobType = Literal["train", "assign"]
 JobStatus = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
@@ -106,9 +108,11 @@ class JobCreate(JobRequest):
 class Progress(BaseModel):
     """How far a job is."""
 
-    iteration: int = Field(description="iterations completed")
-    of: int
-    fraction: float = Field(ge=0, le=1, description="share of all training steps that is done")
+    iteration: int | None = Field(description="iterations completed; none of an assign job")
+    of: int | None = Field(description="iterations in all; none of an assign job")
+    fraction: float = Field(
+        ge=0, le=1, description="share of all training steps, or of the rows, that is done"
+    )
     eta_seconds: float | None = None
 
 
@@ -121,21 +125,32 @@ class JobError(BaseModel):
 
 
 class Job(BaseModel):
-    """A training run; ends in exactly one of succeeded, failed, cancelled."""
+    """A training run, or the assigning of a data set; ends in exactly one of succeeded, failed,
+    cancelled."""
 
     id: str
     object: Literal["job"] = "job"
+    type: JobType
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     name: str
     dataset: str
     status: JobStatus
-    attempt: int = Field(description="times that a worker has taken the job up")
-    config: TrainingConfig
+    attempt: int = Field(
+        description="times that a worker has taken the job up; of an assign job, which workers "
+        "share, times that it was begun"
+    )
+    config: TrainingConfig | None = Field(description="none of an assign job")
     progress: Progress
     error: JobError | None = None
-    model: str | None = Field(None, description="id of the result, once succeeded")
+    model: str | None = Field(None, description="id of what was trained, once succeeded")
+    assigned_by: str | None = Field(
+        None, description="id of the model to whose components an assign job gives the points"
+    )
+    include: list[AssignField] | None = Field(
+        None, description="what an assign job was asked for beside components"
+    )
     webhook_url: str | None = Field(None, description="what is told how the job ends")
 
 

@@ -56,13 +56,19 @@ class Model(BaseModel):
 
 
 class AssignedRow(BaseModel):
-    """The component of one training point."""
+    """The component of one point of a data set."""
 
     row: int = Field(description="0-based, in the order of the upload")
     component: int
     confidence: float | None = Field(
         description="posterior probability of the component; none where it was not kept"
     )
+
+
+class ScoredRow(AssignedRow):
+    """The same of an assign job."""
+
+    outlier_score: float | None = Field(None, description="of POST /assign, where it was asked for")
 
 
 class Feature(BaseModel):

@@ -41,11 +41,12 @@ def measure(url: str, points: int) -> dict[str, Any]:
         model = blank_model(points)
         session.add_all([model, AliasRow(name="default", model_id=model.id, pinned=False)])
         session.flush()
-        assignments.store(session, model.id, partition, confidence)
+        source = assignments.of_model(model)
+        assignments.store(session, source, partition, {"confidence": confidence})
     stored = perf_counter() - started
     started = perf_counter()
     with database.read() as session:
-        page = assignments.page(session, model, RARE, points - 5, 20)
+        page = assignments.page(session, source, RARE, points - 5, 20)
     paged = perf_counter() - started
     assert [row.row for row in page.data] == list(range(points - 4, points))  # noqa: S101
     bytes_a_point = (size(database) - before) / points

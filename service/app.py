@@ -25,6 +25,7 @@ from service.queue import JobQueue, create_celery
 from service.rate_limits import RateLimiter
 from service.routes import (
     aliases,
+    assignments,
     datasets,
     health,
     inference,
@@ -87,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         webhooks=webhooks.router,
     )
     refusals = problems.responses(401, 403, 429)
-    for module in (inference, datasets, jobs, job_history, models, aliases, metrics):
+    for module in (inference, datasets, jobs, job_history, models, assignments, aliases, metrics):
         app.include_router(module.router, responses=refusals)
     for router in (open_inference.router, open_inference.probes, health.router):
         app.include_router(router)

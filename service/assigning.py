@@ -1,6 +1,6 @@
 """What a mixture says about points: their components and whatever else was asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ def assigned(
     first_row = 0
     for points in batch.pieces:
         try:
-            yield inference.run(partial(_assign, mixture, points, fields))
+            yield inference.run(partial(assign, mixture, points, fields))
         except InvalidPoints:
             check_finite(points, first_row)
             raise
@@ -59,7 +59,8 @@ def as_table(found: Assigned) -> pa.Table:
     return pa.table(columns)
 
 
-def _assign(mixture: Mixture, points: Points, fields: list[AssignField]) -> Assigned:
+def assign(mixture: Mixture, points: Points, fields: Collection[AssignField]) -> Assigned:
+    """Of points that are held at once, (n, *point_shape). Raises InvalidPoints."""
     if not fields:
         return {"components": mixture.assign(points)}
     components, log_densities, posterior = mixture.membership(points)

@@ -17,6 +17,7 @@ COLUMNS = [COLUMN, {**COLUMN, "name": "height"}]
 POINT = {"row": 0, "values": {"width": 5.8, "height": 0.4}}
 COMPONENT = {"object": "model.component", "component": 1, "alpha": 0.6, "size": 180}
 FEATURE = {"name": "width", "mean": 5.6, "deviation": 0.7, "shift": 1.2}
+ASSIGNED_ROW = {"row": 0, "component": 1, "confidence": 0.98}
 PROGRESS = {"iteration": 8, "of": 8, "fraction": 1.0, "eta_seconds": None}
 PROVENANCE = {
     "source": "trained",
@@ -52,6 +53,7 @@ def examples() -> dict[str, dict[str, Any]]:
         "Job": {
             "id": JOB_ID,
             "object": "job",
+            "type": "train",
             "created_at": CREATED_AT,
             "started_at": STARTED_AT,
             "finished_at": FINISHED_AT,
@@ -112,7 +114,8 @@ def examples() -> dict[str, dict[str, Any]]:
             "model": MODEL_ID,
             "pinned": False,
         },
-        "AssignedRow": {"row": 0, "component": 1, "confidence": 0.98},
+        "AssignedRow": ASSIGNED_ROW,
+        "ScoredRow": {**ASSIGNED_ROW, "outlier_score": 0.12},
         "Assignment": {"object": "assignment", "model": MODEL_ID, "components": [1, 0]},
         "Sample": {
             "object": "sample",

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Header, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -27,16 +27,13 @@ from service.uploads import Form
 KEPT = timedelta(hours=24)
 LEASE = timedelta(minutes=5)  # for the work on a request whose body is there; no one waits longer
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="any word of the client's own: the same request again gives the same answer "
-        "for 24 hours, with Idempotency-Replayed: true, and does nothing",
-    ),
-]
+HEADER = "Idempotency-Key"
+DESCRIPTION = (
+    "any word of the client's own: the same request again gives the same answer "
+    "for 24 hours, with Idempotency-Replayed: true, and does nothing"
+)
+Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+IdempotencyKey = Annotated[Key | None, Header(description=DESCRIPTION)]
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,15 @@ class Attempt:
             if not session.scalar(kept.values(status=status, body=text, location=location)):
                 raise _in_flight()
         return _response(status, text, location)
+
+
+def given_key(request: Request) -> str | None:
+    """The key of a request to a route that does not declare it. Raises InvalidInput."""
+    try:
+        return TypeAdapter(Key | None).validate_python(request.headers.get(HEADER))
+    except ValidationError as error:
+        msg = error.errors()[0]["msg"]
+        raise InvalidInput.at("header", HEADER.lower(), msg=msg) from error
 
 
 @contextmanager
@@ -110,7 +116,7 @@ def _take(database: Database, key_id: str, fingerprint: str) -> Attempt:
         raise _in_flight()
     if known.fingerprint != fingerprint:
         msg = "was used for another request; a new request needs a key of its own"
-        raise InvalidInput.at("header", "idempotency-key", msg=msg, code="idempotency_key_reused")
+        raise InvalidInput.at("header", HEADER.lower(), msg=msg, code="idempotency_key_reused")
     if known.status is None:
         raise _in_flight()
     response = _response(known.status, known.body or "", known.location or "")

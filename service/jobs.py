@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobRequest, Progress
@@ -16,7 +16,7 @@ from api_schemas.training import TrainingConfig
 from service import checkpoints, events, quotas, webhooks
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
-from service.tables import DatasetRow, JobRow, UtcDateTime, utc_now
+from service.tables import DatasetRow, JobPartRow, JobRow, UtcDateTime, utc_now
 from service.transitions import ACTIVE, ENDED, TRANSITIONS, Ending, Happening
 from trainer.errors import InvalidConfig
 from trainer.state import check_config
@@ -43,21 +43,29 @@ class Claim:
 
 
 def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow:
-    """A queued job. Raises InvalidInput for what does not fit the data set, TooMany by quota."""
+    """A queued training. Raises InvalidInput for what does not fit the data, TooMany by quota."""
     config = request.training_config()
     try:
         check_config(config, (dataset.rows, *dataset.shape))
     except InvalidConfig as error:
         loc = [error.param] if error.param in JobRequest.model_fields else ["config", error.param]
         raise InvalidInput.at("body", *loc, msg=str(error)) from error
-    job = JobRow(
-        id=new_id("job"),
-        dataset_id=dataset.id,
-        name=request.name or dataset.name,
-        config=config.model_dump(),
-        webhook_url=request.webhook and str(request.webhook.url),
-        webhook_secret=request.webhook and request.webhook.plain_secret,
+    return add(
+        session,
+        JobRow(
+            id=new_id("job"),
+            type="train",
+            dataset_id=dataset.id,
+            name=request.name or dataset.name,
+            config=config.model_dump(),
+            webhook_url=request.webhook and str(request.webhook.url),
+            webhook_secret=request.webhook and request.webhook.plain_secret,
+        ),
     )
+
+
+def add(session: Session, job: JobRow) -> JobRow:
+    """Queue a new job of any type. Raises TooMany by quota."""
     session.add(job)
     session.flush()
     quotas.check_jobs(session)
@@ -74,57 +82,69 @@ def get(session: Session, job_id: str) -> JobRow:
 
 
 def request_cancel(session: Session, job_id: str) -> JobRow:
-    """Cancel a queued job at once, ask the worker of a running one. Raises NotFound, Conflict."""
-    if moved := _move(session, job_id, "cancel_requested"):
-        return moved
+    """Cancel a queued job at once, and an assign job; ask the worker that trains.
+
+    Raises NotFound, Conflict.
+    """
     job = get(session, job_id)
+    happening: Happening = "cancel_requested" if job.type == "train" else "stopped"
+    if moved := move(session, job_id, happening):
+        return moved
+    session.refresh(job)
     if job.status != "cancelling":
         raise Conflict("job_finished", f"job {job_id!r} is already {job.status}")
     return job
 
 
 def resume(session: Session, job_id: str) -> JobRow:
-    """Queue a cancelled or failed job again, to go on from its last checkpoint if one is kept.
+    """Queue a cancelled or failed job again, to go on from its last checkpoint if one is kept, or
+    with the parts that are not done.
 
     Raises NotFound, Conflict, or TooMany by quota.
     """
     job = get(session, job_id)
     values: dict[str, Any] = {"enqueued_at": utc_now(), "losses": 0, "error": None}
     message = f"resumed; goes on after iteration {job.iteration}"
-    if not checkpoints.kept(session, job_id):
+    if job.type == "assign":
+        message = "resumed; goes on with the rows left"
+    elif not checkpoints.kept(session, job_id):
         message = "resumed; starts anew, as no checkpoint is kept"
         values |= {"iteration": 0, "fraction": 0.0}
-    moved = _move(session, job_id, "resumed", message=message, **values)
+    moved = move(session, job_id, "resumed", message=message, **values)
     if moved is None:
         refused = f"job {job_id!r} is {job.status}; one that is cancelled or failed can be resumed"
         raise Conflict("job_not_resumable", refused)
+    left = update(JobPartRow).where(JobPartRow.job_id == job_id, JobPartRow.finished_at.is_(None))
+    session.execute(left.values(losses=0, lease_expires_at=None))
     quotas.check_jobs(session)
     return moved
 
 
 def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
-    """Take a queued job up; None when it is not to be had, as after a duplicate message."""
-    now = utc_now()
-    job = _move(
-        session,
-        job_id,
-        "claimed",
-        attempt=JobRow.attempt + 1,
-        lease_expires_at=now + timedelta(seconds=lease_seconds),
-    )
+    """Take a queued training up; None when it is not to be had, as after a duplicate message."""
+    lease = utc_now() + timedelta(seconds=lease_seconds)
+    job = begin(session, job_id, JobRow.type == "train", lease_expires_at=lease)
     if job is None:
         return None
-    job.started_at = job.started_at or now
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
         owner=job.owner,
         name=job.name,
-        config=TrainingConfig(**job.config),
+        config=TrainingConfig.model_validate(job.config),
         points_sha256=job.dataset.points_sha256,
         columns=job.dataset.columns,
         checkpoints=checkpoints.kept(session, job.id),
     )
+
+
+def begin(
+    session: Session, job_id: str, *conditions: ColumnElement[bool], **values: Any
+) -> JobRow | None:
+    """Have a queued job run; None when it is elsewhere."""
+    started_at = func.coalesce(JobRow.started_at, literal(utc_now(), UtcDateTime))
+    values |= {"attempt": JobRow.attempt + 1, "started_at": started_at}
+    return move(session, job_id, "claimed", *conditions, **values)
 
 
 def renew(
@@ -160,12 +180,12 @@ def finish(
     values: dict[str, Any] = {"error": error, "eta_seconds": None}
     if ending == "succeeded":
         values["fraction"] = 1.0
-    if not _move(session, claim.job_id, ending, JobRow.attempt == claim.attempt, **values):
+    if not move(session, claim.job_id, ending, JobRow.attempt == claim.attempt, **values):
         raise LeaseLost(claim.job_id)
 
 
 def give_up_expired(session: Session, max_losses: int) -> list[str]:
-    """Take jobs from workers that fell silent; returns those that are queued again."""
+    """Take trainings from workers that fell silent; returns those that are queued again."""
     now = utc_now()
     expired = select(JobRow).where(JobRow.status.in_(ACTIVE), JobRow.lease_expires_at < now)
     again: list[str] = []
@@ -178,69 +198,27 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
         elif losses >= max_losses:
             happening = "failed"
             message = f"the worker was lost {losses} times in a row, with no iteration done"
-            lost["error"] = {"code": "worker_lost", "message": message, "param": None}
+            lost["error"] = worker_lost(message)
         else:
             happening, lost["enqueued_at"] = "lost", now
             lost["message"] = f"the worker fell silent; goes on after iteration {job.iteration}"
         unchanged = and_(JobRow.attempt == job.attempt, JobRow.status == status)
-        moved = _move(session, job.id, happening, unchanged, JobRow.lease_expires_at < now, **lost)
+        moved = move(session, job.id, happening, unchanged, JobRow.lease_expires_at < now, **lost)
         if moved and happening == "lost":
             again.append(job.id)
     return again
 
 
 def unsent(session: Session, older_than_seconds: float) -> list[str]:
-    """Queued jobs whose message was sent that long ago; marks them as sent again."""
+    """Queued trainings whose message was sent that long ago; marks them as sent again."""
     before = utc_now() - timedelta(seconds=older_than_seconds)
-    stale = update(JobRow).where(JobRow.status == "queued", JobRow.enqueued_at < before)
+    queued = JobRow.type == "train", JobRow.status == "queued"
+    stale = update(JobRow).where(*queued, JobRow.enqueued_at < before)
     marked = stale.values(enqueued_at=utc_now()).returning(JobRow.id)
     return list(session.scalars(marked.execution_options(synchronize_session=False)))
 
 
-def view(job: JobRow) -> Job:
-    """A job as the API shows it; its model must be loadable."""
-    config = TrainingConfig(**job.config)
-    return Job(
-        id=job.id,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        name=job.name,
-        dataset=job.dataset_id,
-        status=job.status,
-        attempt=job.attempt,
-        config=config,
-        progress=Progress(
-            iteration=job.iteration,
-            of=config.all_iterations,
-            fraction=job.fraction,
-            eta_seconds=job.eta_seconds,
-        ),
-        error=job.error,
-        model=job.model and job.model.id,
-        webhook_url=job.webhook_url,
-    )
-
-
-def _update_held(session: Session, claim: Claim, **values: Any) -> str:
-    """Change what is no status, for as long as the claim holds; returns the status."""
-    status = session.scalar(
-        update(JobRow)
-        .where(
-            JobRow.id == claim.job_id,
-            JobRow.attempt == claim.attempt,
-            JobRow.status.in_(ACTIVE),
-        )
-        .values(**values)
-        .returning(JobRow.status)
-        .execution_options(synchronize_session=False)
-    )
-    if status is None:
-        raise LeaseLost(claim.job_id)
-    return status
-
-
-def _move(
+def move(
     session: Session,
     job_id: str,
     happening: Happening,
@@ -270,3 +248,54 @@ def _move(
     if job.status in ENDED:
         webhooks.announce(session, job)
     return job
+
+
+def worker_lost(message: str) -> dict[str, Any]:
+    """The error of a job whose workers are lost again and again."""
+    return {"code": "worker_lost", "message": message, "param": None}
+
+
+def view(job: JobRow) -> Job:
+    """A job as the API shows it; its model must be loadable."""
+    config = job.config and TrainingConfig.model_validate(job.config)
+    return Job(
+        id=job.id,
+        type=job.type,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        name=job.name,
+        dataset=job.dataset_id,
+        status=job.status,
+        attempt=job.attempt,
+        config=config,
+        progress=Progress(
+            iteration=job.iteration if config else None,
+            of=config.all_iterations if config else None,
+            fraction=job.fraction,
+            eta_seconds=job.eta_seconds,
+        ),
+        error=job.error,
+        model=job.model and job.model.id,
+        assigned_by=job.assigned_by,
+        include=job.include,
+        webhook_url=job.webhook_url,
+    )
+
+
+def _update_held(session: Session, claim: Claim, **values: Any) -> str:
+    """Change what is no status, for as long as the claim holds; returns the status."""
+    status = session.scalar(
+        update(JobRow)
+        .where(
+            JobRow.id == claim.job_id,
+            JobRow.attempt == claim.attempt,
+            JobRow.status.in_(ACTIVE),
+        )
+        .values(**values)
+        .returning(JobRow.status)
+        .execution_options(synchronize_session=False)
+    )
+    if status is None:
+        raise LeaseLost(claim.job_id)
+    return status

@@ -119,7 +119,7 @@ class JobSeconds:
         self._lock = threading.Lock()
         self._seconds = Histogram(
             "kvae_job_seconds",
-            "seconds of ended jobs: waiting for a worker, in iterations, and around those",
+            "seconds of ended jobs: waiting, assigning, or in iterations and around those",
             ["phase"],
             buckets=JOB_BUCKETS,
             registry=registry,
@@ -129,25 +129,29 @@ class JobSeconds:
         """Count the jobs that ended since the last scrape, also if their commit came late."""
         with self._lock, self._database.read() as session:
             now = utc_now()
-            ended = select(JobRow.id, JobRow.finished_at).where(JobRow.finished_at >= self._since)
-            for job_id, at in session.execute(ended):
+            columns = JobRow.id, JobRow.finished_at, JobRow.type
+            ended = select(*columns).where(JobRow.finished_at >= self._since)
+            for job_id, at, type in session.execute(ended):
                 if at and (job_id, at) not in self._counted:
-                    self._count(_last_run(session, job_id))
+                    self._count(_last_run(session, job_id), is_assigning=type == "assign")
                     self._counted.add((job_id, at))
             self._since = max(self._since, now - LATE_COMMITS)
             self._counted = {(job, at) for job, at in self._counted if at >= self._since}
 
-    def _count(self, run: Sequence[EventRow]) -> None:
+    def _count(self, run: Sequence[EventRow], is_assigning: bool) -> None:
         queued_at, ended_at = run[0].created_at, run[-1].created_at
         starts = [event.created_at for event in run if event.data.get("status") == "running"]
         waited = (starts[0] if starts else ended_at) - queued_at
         self._seconds.labels("waiting").observe(waited.total_seconds())
         if not starts:
             return
+        worked = (ended_at - starts[0]).total_seconds()
+        if is_assigning:
+            self._seconds.labels("assigning").observe(worked)
+            return
         iterations = sum(float(event.data.get("seconds", 0)) for event in run)
-        around = (ended_at - starts[0]).total_seconds() - iterations
         self._seconds.labels("iterations").observe(iterations)
-        self._seconds.labels("around").observe(max(0.0, around))
+        self._seconds.labels("around").observe(max(0.0, worked - iterations))
 
 
 def _last_run(session: Session, job_id: str) -> Sequence[EventRow]:

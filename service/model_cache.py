@@ -1,9 +1,11 @@
-"""Models held ready in the API process."""
+"""Models as they are loaded, and held ready in the API process."""
 
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from typing import NamedTuple
+
+import torch
 
 from service import models
 from service.batches import PointSpec
@@ -59,7 +61,7 @@ class ModelCache:
 
     def _load(self, model_id: str, loading: "Future[Loaded]") -> None:
         try:
-            loaded = self._read(model_id)
+            loaded = load(self._database, model_id)
         except Exception as error:
             with self._lock:  # whoever asks next tries again
                 del self._loading[model_id]
@@ -72,16 +74,18 @@ class ModelCache:
                 self._loaded.popitem(last=False)
         loading.set_result(loaded)
 
-    def _read(self, model_id: str) -> Loaded:
-        with self._database.read() as session:
-            model = session.get(ModelRow, model_id)
-            if model is None:  # deleted since it was looked up
-                raise NotFound.of("model", model_id)
-            spec, data = PointSpec.of(model), models.weights(session, model_id)
-        return Loaded(Mixture.from_bytes(data), spec)
-
     def _bytes(self) -> int:
         return sum(memory(model.mixture) for model in self._loaded.values())
+
+
+def load(database: Database, model_id: str, device: torch.device | None = None) -> Loaded:
+    """A model from the database, on a device or the CPU. Raises NotFound or DamagedState."""
+    with database.read() as session:
+        model = session.get(ModelRow, model_id)
+        if model is None:  # deleted since it was looked up
+            raise NotFound.of("model", model_id)
+        spec, data = PointSpec.of(model), models.weights(session, model_id)
+    return Loaded(Mixture.from_bytes(data, device), spec)
 
 
 def memory(mixture: Mixture) -> int:

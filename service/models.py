@@ -11,6 +11,7 @@ from api_schemas.datasets import Column
 from api_schemas.models import Model, Provenance
 from api_schemas.training import TrainingConfig
 from service import aliases, assignments, events, jobs
+from service.encoding import some
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
 from service.ownership import caller_of
@@ -47,11 +48,12 @@ def publish(session: Session, claim: jobs.Claim, mixture: Mixture, summary: Summ
         sizes=summary.sizes,
         metrics={name: last[name] for name in METRICS if name in last},
         config=claim.config.model_dump(),
-        provenance=_provenance(jobs.get(session, claim.job_id)).model_dump(),
+        provenance=_provenance(jobs.get(session, claim.job_id), claim.config.seed).model_dump(),
     )
     features = [[feature.model_dump() for feature in some] for some in summary.features]
     add(session, model, weights, summary.typical, features)
-    assignments.store(session, model.id, summary.partition, summary.confidence)
+    shares = {"confidence": summary.confidence}
+    assignments.store(session, assignments.of_model(model), summary.partition, shares)
     aliases.follow(session, DEFAULT_ALIAS, model.id)
     return model.id
 
@@ -98,9 +100,9 @@ def current_id(session: Session, ref: str) -> str:
 
 
 def remove(session: Session, ref: str) -> None:
-    """Delete a model with its weights and assignments; its job stays.
+    """Delete a model with its weights and assignments; its job stays, and what it has assigned.
 
-    Raises NotFound, or Conflict where an alias stands for it.
+    Raises NotFound, or Conflict where an alias stands for it or a job needs it.
     """
     model_id = get(session, ref).id
     model = session.get(ModelRow, model_id, with_for_update=True)
@@ -111,6 +113,9 @@ def remove(session: Session, ref: str) -> None:
         listed = ", ".join(repr(name) for name in sorted(names))
         detail = f"model {model_id!r} is what {listed} stands for; move or delete the alias first"
         raise Conflict("model_in_use", detail)
+    needed = select(JobRow.id).where(JobRow.assigned_by == model_id, JobRow.finished_at.is_(None))
+    if unfinished := session.scalars(needed.execution_options(everyone=True)).all():
+        raise Conflict("model_in_use", f"model {model_id!r} is needed by {some(unfinished)}")
     session.execute(delete(ModelRow).where(ModelRow.id == model_id))
     if model.job_id:
         events.add(session, model.job_id, "message", f"its model {model_id} was deleted")
@@ -125,11 +130,10 @@ def weights(session: Session, model_id: str) -> bytes:
     return data
 
 
-def check_component(model: ModelRow, component: int, *loc: str) -> None:
-    """Raise InvalidInput unless the model has this component."""
-    if not 0 <= component < len(model.alpha):
-        last = len(model.alpha) - 1
-        msg = f"there is no component {component}; model {model.id} has 0 to {last}"
+def check_component(model_id: str, k: int, component: int, *loc: str) -> None:
+    """Raise InvalidInput unless the model, which has K components, has this one."""
+    if not 0 <= component < k:
+        msg = f"there is no component {component}; model {model_id} has 0 to {k - 1}"
         where = loc or ("query", "component")
         raise InvalidInput.at(*where, msg=msg, code="component_not_found")
 
@@ -153,13 +157,13 @@ def view(model: ModelRow) -> Model:
     )
 
 
-def _provenance(job: JobRow) -> Provenance:
+def _provenance(job: JobRow, seed: int) -> Provenance:
     return Provenance(
         source="trained",
         job=job.id,
         dataset=job.dataset_id,
         dataset_sha256=job.dataset.sha256,
-        seed=job.config["seed"],
+        seed=seed,
         code_version=version("kvae"),
         torch_version=torch.__version__,
     )

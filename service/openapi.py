@@ -24,14 +24,19 @@ TEXT = {"type": "string"}
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
-def body(schemas: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+def body(schemas: Mapping[str, Mapping[str, object]], required: bool = True) -> dict[str, Any]:
     """``openapi_extra`` of a route that takes bodies of these media types."""
     return {
         "requestBody": {
-            "required": True,
+            "required": required,
             "content": {media_type: {"schema": schema} for media_type, schema in schemas.items()},
         }
     }
+
+
+def header(name: str, description: str) -> dict[str, Any]:
+    """A header that a route reads by itself, among ``openapi_extra``'s parameters."""
+    return {"name": name, "in": "header", "schema": TEXT, "description": description}
 
 
 def answers(media_types: Iterable[str], *headers: str) -> dict[str, Any]:

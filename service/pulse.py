@@ -1,7 +1,8 @@
 """Whether a worker consumes messages, by what it did and not by a process that runs.
 
 The sweeper sends a test message now and then, the worker that consumes it says so in the database.
-A worker in the midst of a job consumes nothing: then the job's lease, renewed all the time, tells.
+A worker in the midst of a job consumes nothing: then the lease on the job, or on a part of it,
+tells, which is renewed all the time.
 """
 
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from service.tables import JobRow, PulseRow, utc_now
+from service.tables import JobPartRow, JobRow, PulseRow, utc_now
 from service.transitions import ACTIVE
 
 MISSED_PULSES = 3
@@ -35,10 +36,12 @@ def is_due(session: Session, pulse_seconds: float) -> bool:
 
 
 def is_alive(session: Session, pulse_seconds: float) -> bool:
-    """True when some worker consumed a test message lately, or is at work on a job."""
+    """True when some worker consumed a test message lately, or is at work on a job, or was just
+    now on a part of one."""
     now = utc_now()
     beat_at = last(session)
     if beat_at and now - beat_at < MISSED_PULSES * timedelta(seconds=pulse_seconds):
         return True
-    held = select(JobRow.id).where(JobRow.status.in_(ACTIVE), JobRow.lease_expires_at > now)
-    return session.scalars(held.limit(1)).first() is not None
+    job = select(JobRow.id).where(JobRow.status.in_(ACTIVE), JobRow.lease_expires_at > now)
+    part = select(JobPartRow.job_id).where(JobPartRow.lease_expires_at > now)
+    return any(session.scalars(held.limit(1)).first() is not None for held in (job, part))

@@ -1,13 +1,15 @@
 """Messages to the workers. They may be lost or doubled: the database says what is to be done."""
 
 import logging
+from collections.abc import Mapping
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from api_schemas.jobs import JobType
 from service.settings import Settings
 
-TRAIN_TASK = "kvae.train"
+JOB_TASKS: Mapping[JobType, str] = {"train": "kvae.train", "assign": "kvae.assign"}
 PULSE_TASK = "kvae.pulse"
 QUEUE = "kvae"
 
@@ -38,10 +40,10 @@ class JobQueue:
     def __init__(self, celery: Celery) -> None:
         self.celery = celery
 
-    def send(self, job_id: str) -> None:
-        """Tell a worker of a queued job; if the broker is away, the sweeper will do it later."""
+    def send(self, type: JobType, job_id: str) -> None:
+        """Tell a worker of a job; if the broker is away, the sweeper will do it later."""
         try:
-            self.celery.send_task(TRAIN_TASK, [job_id])
+            self.celery.send_task(JOB_TASKS[type], [job_id])
         except (OperationalError, OSError) as error:
             log.warning("job %s is queued but not sent: %s", job_id, error)
 

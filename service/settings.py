@@ -88,7 +88,9 @@ class Settings(BaseSettings):
         False, description="let webhooks go to private addresses, and over plain HTTP"
     )
     threads: int | None = Field(
-        None, gt=0, description="CPU threads of the worker; unset: by the size of the networks"
+        None,
+        gt=0,
+        description="CPU threads of the worker; unset: by the size of the networks, 1 to assign",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least level that is logged: DEBUG, INFO, WARNING or ERROR"

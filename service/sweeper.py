@@ -1,4 +1,5 @@
-"""Finds jobs whose worker fell silent or whose message was lost, and sends them again.
+"""Finds jobs, and parts of them, whose worker fell silent or whose message was lost, and sends them
+again.
 
 It also sends the test messages by which /readyz knows that a worker consumes.
 """
@@ -7,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from service import idempotency, jobs, pulse
+from service import assign_jobs, idempotency, jobs, pulse
 from service.database import Database
 from service.queue import JobQueue
 from service.settings import Settings
@@ -21,15 +22,19 @@ def sweep(database: Database, queue: JobQueue, settings: Settings) -> None:
     """One look at the jobs; safe to run anywhere at any time, also twice at once."""
     with database.write() as session:
         again = jobs.give_up_expired(session, settings.max_losses)
+        shared = assign_jobs.give_up_expired(session, settings.max_losses)
         idempotency.forget_expired(session)
     if queue.is_empty():
         with database.write() as session:
             again += jobs.unsent(session, UNSENT_SECONDS)
+            shared += assign_jobs.unsent(session, UNSENT_SECONDS)
             pulse_is_due = pulse.is_due(session, settings.pulse_seconds)
         if pulse_is_due:
             queue.send_pulse()
     for job_id in again:
-        queue.send(job_id)
+        queue.send("train", job_id)
+    for job_id in shared:
+        queue.send("assign", job_id)
 
 
 def sweep_until(

@@ -20,6 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from api_schemas.inference import AssignField
+from api_schemas.jobs import JobType
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """Aware datetimes in UTC, also on SQLite, which forgets the zone."""
@@ -91,16 +94,18 @@ class DatasetRow(Owned, Base):
 
 
 class JobRow(Owned, Base):
-    """A training run. ``status`` is changed by service.jobs alone.
+    """A training run, or the assigning of a data set. ``status`` is changed by service.jobs alone.
 
-    ``attempt`` counts claims and is the fencing token: what a worker writes is refused once
-    another has claimed the job.
+    Of training, ``attempt`` counts claims and is the fencing token: what a worker writes is
+    refused once another has claimed the job. An assign job is claimed in parts, and tells of its
+    model all that its result needs: the model may go.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (Index(None, "status", "lease_expires_at"), Index(None, "owner", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    type: Mapped[JobType] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     enqueued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -108,7 +113,10 @@ class JobRow(Owned, Base):
     name: Mapped[str] = mapped_column(String(200))
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     status: Mapped[str] = mapped_column(String(20), default="queued")
-    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    config: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    assigned_by: Mapped[str | None] = mapped_column(Id, index=True)
+    components: Mapped[int | None] = mapped_column()  # that model's K
+    include: Mapped[list[AssignField] | None] = mapped_column(JSON(none_as_null=True))
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -121,6 +129,24 @@ class JobRow(Owned, Base):
 
     dataset: Mapped[DatasetRow] = relationship()
     model: Mapped["ModelRow | None"] = relationship(back_populates="job")
+
+
+class JobPartRow(Base):
+    """Rows of an assign job's data set that one worker assigns at a time.
+
+    ``attempt`` counts claims and is the fencing token, for as long as there is a lease.
+    """
+
+    __tablename__ = "job_parts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_row: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class EventRow(Base):
@@ -254,33 +280,65 @@ class ComponentRow(Base):
     features: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
 
-class AssignmentChunkRow(Base):
-    """Components of a run of training points and their confidence, two bytes each a point.
+class AssignmentChunk:
+    """Components of a run of points and their confidence, two bytes each a point.
 
-    Both are little-endian uint16; a confidence counts 65,535ths. Models of before it was kept
-    have none.
+    Both are little-endian uint16; a confidence counts 65,535ths.
     """
 
-    __tablename__ = "assignments"
-
-    model_id: Mapped[str] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    of: Mapped[str]
     first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     components: Mapped[bytes] = mapped_column(LargeBinary)
     confidences: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
-class AssignedChunkRow(Base):
+class AssignedChunk:
     """Which chunks of assignments have points of a component: what finds a rare one's."""
+
+    of: Mapped[str]
+    component: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class AssignmentChunkRow(AssignmentChunk, Base):
+    """Of a model's training points. Models of before confidence was kept have none."""
+
+    __tablename__ = "assignments"
+
+    of: Mapped[str] = mapped_column(
+        "model_id", ForeignKey("models.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
+    )
+
+
+class AssignedChunkRow(AssignedChunk, Base):
+    """Of a model's training points."""
 
     __tablename__ = "assigned_chunks"
 
-    model_id: Mapped[str] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    of: Mapped[str] = mapped_column(
+        "model_id", ForeignKey("models.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
     )
-    component: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class JobAssignmentChunkRow(AssignmentChunk, Base):
+    """Of an assign job's data set; outlier scores, counted as confidences are, if asked for."""
+
+    __tablename__ = "job_assignments"
+
+    of: Mapped[str] = mapped_column(
+        "job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
+    )
+    outlier_scores: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class JobAssignedChunkRow(AssignedChunk, Base):
+    """Of an assign job's data set."""
+
+    __tablename__ = "job_assigned_chunks"
+
+    of: Mapped[str] = mapped_column(
+        "job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
+    )
 
 
 class AliasRow(Owned, Base):

@@ -1,4 +1,4 @@
-"""What ships beside the code: compose file, Dockerfile and the example of a .env file."""
+"""What ships beside the code: compose file, Dockerfile, example of a .env file, documents."""
 
 import re
 import subprocess
@@ -15,7 +15,10 @@ from service.storage import Folder
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
-COMPOSE_ONLY = {"POSTGRES_PASSWORD", "KVAE_PORT"}
+COMPOSE_ONLY = {
+    *("POSTGRES_PASSWORD", "KVAE_PORT", "KVAE_API_REPLICAS", "KVAE_WORKER_REPLICAS"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+}
 SETTING = re.compile(r"^(?:# )?([A-Z_]+)=(.*)$", re.MULTILINE)
 
 
@@ -23,6 +26,10 @@ SETTING = re.compile(r"^(?:# )?([A-Z_]+)=(.*)$", re.MULTILINE)
 def services() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = YAML(typ="safe").load(COMPOSE)["services"]
     return found
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,8 @@ def test_secrets_come_from_the_environment(services: dict[str, dict[str, Any]]) 
     ]
     assert secrets
     for name, value in secrets:
+        if value is None:  # of the shell or .env, and none if it is not there
+            continue
         assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), f"{name} is a literal or has a default"
 
 
@@ -56,7 +65,7 @@ def test_no_url_holds_a_password() -> None:
 
 def test_only_loopback_is_published(services: dict[str, dict[str, Any]]) -> None:
     ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert ports == {"api": ["127.0.0.1:${KVAE_PORT:-8000}:8000"]}
+    assert ports == {"proxy": ["127.0.0.1:${KVAE_PORT:-8000}:8000"]}
 
 
 def test_every_service_that_stays_up_has_a_healthcheck(
@@ -73,6 +82,23 @@ def test_api_and_workers_wait_for_the_schema(services: dict[str, dict[str, Any]]
         assert awaited == {"condition": "service_completed_successfully"}, name
 
 
+def test_one_address_leads_to_several_api_containers(services: dict[str, dict[str, Any]]) -> None:
+    assert services["api"]["deploy"]["replicas"] == "${KVAE_API_REPLICAS:-2}"
+    assert services["worker"]["deploy"]["replicas"] == "${KVAE_WORKER_REPLICAS:-2}"
+    mounted = services["proxy"]["volumes"][0].split(":")[0]
+    backends = re.findall(
+        r"^    server-template (\w+) \d+ (\w+):(\d+) ", read(mounted), re.MULTILINE
+    )
+    assert backends == [("api", "api", "8000")]
+
+
+def test_the_bucket_is_there_by_profile(services: dict[str, dict[str, Any]]) -> None:
+    assert services["s3"]["profiles"] == ["s3"]
+    for name in ("api", "worker", "worker-gpu"):
+        awaited = services[name]["depends_on"]["s3"]
+        assert awaited == {"condition": "service_healthy", "required": False}, name
+
+
 def test_gpu_worker_reserves_a_gpu(services: dict[str, dict[str, Any]]) -> None:
     gpu, cpu = services["worker-gpu"], services["worker"]
     (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
@@ -80,11 +106,11 @@ def test_gpu_worker_reserves_a_gpu(services: dict[str, dict[str, Any]]) -> None:
     assert "gpu" in device["capabilities"]
     assert gpu["profiles"] == ["gpu"]
     assert cpu["profiles"] == ["cpu"]
-    assert "deploy" not in cpu
+    assert "resources" not in cpu["deploy"]
 
 
 def test_our_containers_have_no_privileges(services: dict[str, dict[str, Any]]) -> None:
-    for name in ("migrate", "api", "worker", "worker-gpu"):
+    for name in ("migrate", "proxy", "api", "worker", "worker-gpu"):
         assert services[name]["read_only"], name
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["security_opt"] == ["no-new-privileges:true"], name
@@ -97,10 +123,17 @@ def test_temporary_files_have_a_folder_of_their_own(services: dict[str, dict[str
 
 
 def test_env_example_names_every_setting_with_its_default() -> None:
-    example = dict(SETTING.findall((ROOT / ".env.example").read_text()))
+    example = dict(SETTING.findall(read(".env.example")))
     settings = {f"KVAE_{name.upper()}": field for name, field in Settings.model_fields.items()}
     assert example.keys() == settings.keys() | COMPOSE_ONLY
     assert not example["POSTGRES_PASSWORD"]
     for name, field in settings.items():
         shown = "" if field.default is None else str(field.default)
         assert example[name] == shown, name
+
+
+def test_metrics_to_watch_are_there() -> None:
+    named = set(re.findall(r"\bkvae_[a-z_]*[a-z]", read("docs/operations.md")))
+    source = "".join(path.read_text() for path in (ROOT / "service").glob("*.py"))
+    assert len(named) > 5
+    assert not [name for name in named if f'"{name.removesuffix("_total")}' not in source]

@@ -1,6 +1,8 @@
-"""Points to assign, from the body of a request: a bounded piece at a time, whatever the format."""
+"""Points to assign, of a request's body or of a data set: a bounded piece at a time, whatever the
+format."""
 
 from service.batches.batch import Batch, PointSpec
 from service.batches.reader import TAKEN, open_batch
+from service.batches.stored import Conversion
 
-__all__ = ["TAKEN", "Batch", "PointSpec", "open_batch"]
+__all__ = ["TAKEN", "Batch", "Conversion", "PointSpec", "open_batch"]

@@ -10,8 +10,21 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api_schemas.inference import MAX_SAMPLES, AssignField, Assignment, Sample
-from service import answers, assigning, media, models, openapi, sampling, uploads
-from service.batches import Batch, PointSpec, open_batch
+from api_schemas.jobs import Job
+from service import (
+    answers,
+    assign_jobs,
+    assigning,
+    datasets,
+    idempotency,
+    jobs,
+    media,
+    models,
+    openapi,
+    sampling,
+    uploads,
+)
+from service.batches import Batch, Conversion, PointSpec, open_batch
 from service.dependencies import Parts, PartsDep
 from service.errors import InvalidInput
 from service.inference import Open
@@ -19,6 +32,7 @@ from service.pictures import picture
 from service.problems import responses
 from service.routing import GuardedRoute
 from service.tables import ModelRow
+from trainer.errors import InvalidPoints
 
 router = APIRouter(tags=["inference"], route_class=GuardedRoute)
 
@@ -34,6 +48,9 @@ SAMPLE_TYPES = (*IMAGE_TYPES, media.CSV, media.PARQUET, media.ARROW)
 TEMPERATURE = (
     "spread of the latent and of the decoder's noise, by which samples vary; 1: as trained"
 )
+STORED = "id of a data set to assign, as a job that workers share; then there is no body"
+JOB_KEY = f"with dataset= alone: {idempotency.DESCRIPTION}"
+KEPT_FIELDS = ("confidence", "outlier_score")  # of a data set that is assigned as a job
 BODIES = {
     media.JSON: openapi.ref("AssignRequest"),
     media.CSV: openapi.TEXT,
@@ -51,15 +68,20 @@ Accept = Annotated[str | None, Header()]
     response_model=Assignment,
     responses={
         200: openapi.answers(ASSIGN_TYPES, "Kvae-Model", "Kvae-Ignored-Columns"),
-        **responses(400, 404, 406, 413, 415, 422, 503),
+        202: {"model": Job, "description": "The job that assigns a stored data set"},
+        **responses(400, 404, 406, 409, 413, 415, 422, 429, 503),
     },
-    openapi_extra=openapi.body(BODIES),
+    openapi_extra={
+        **openapi.body(BODIES, required=False),
+        "parameters": [openapi.header(idempotency.HEADER, JOB_KEY)],
+    },
 )
 async def assign(
     request: Request,
     parts: PartsDep,
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
+    dataset: Annotated[str | None, Query(description=STORED)] = None,
 ) -> Response:
     """Give each point to the component of highest estimated density, in the order of the points.
 
@@ -71,7 +93,14 @@ async def assign(
 
     As CSV, Parquet and Arrow stream a row has `component` and what is asked for by `include`,
     (N, K) fields as `posterior_0`, `posterior_1`, ...; as NPY the answer is the components alone.
+
+    With `dataset` there is no body, and the answer is a job, which workers share. Once it has
+    succeeded `/jobs/{job_id}/assignments` has components and confidence, and the outlier score if
+    it is asked for. Its columns are matched by name as well, those of arrays by place.
     """
+    if dataset is not None:
+        await _refuse_body(request)
+        return await run_in_threadpool(_assign_stored, request, parts, ref, dataset, include)
     # few parameters: each one declared costs more time than assigning a point does
     content_type = request.headers.get("content-type")
     offered = [kind for kind in ASSIGN_TYPES if not (include and kind == media.NPY)]
@@ -120,7 +149,7 @@ def sample(
     offered = SAMPLE_TYPES if spec.encoding else IMAGE_TYPES
     media_type = media.choose(accept, offered)
     if component is not None:
-        models.check_component(model, component)
+        models.check_component(model.id, len(model.alpha), component)
     _check_size(n, model, media_type)
     seed = secrets.randbits(32) if seed is None else seed
     drawn = parts.inference.run(
@@ -156,6 +185,52 @@ def _assign(
     batch = open_points(spec)
     found = assigning.assigned(parts.inference, mixture, batch, fields)
     return _assigned(parts, media_type, model_id, batch.ignored, found)
+
+
+async def _refuse_body(request: Request) -> None:
+    async for part in request.stream():
+        if part:
+            msg = "there is one, and dataset= as well; leave either out"
+            raise InvalidInput.at("body", msg=msg)
+
+
+def _assign_stored(
+    request: Request, parts: Parts, ref: str, dataset_id: str, fields: list[AssignField]
+) -> Response:
+    key = idempotency.given_key(request)
+    with idempotency.attempt(parts.database, request, key, b"") as attempt:
+        return attempt.earlier or _create_job(parts, ref, dataset_id, fields, attempt)
+
+
+def _create_job(
+    parts: Parts,
+    ref: str,
+    dataset_id: str,
+    fields: list[AssignField],
+    attempt: idempotency.Attempt,
+) -> Response:
+    """A queued job that assigns a data set, or what can be said at once against it."""
+    for field in fields:
+        if field not in KEPT_FIELDS:
+            msg = f"{field} of a stored data set is not kept; send the points themselves to /assign"
+            raise InvalidInput.at("query", "include", msg=msg, code="not_kept")
+    with parts.database.read() as session:
+        model_id = models.current_id(session, ref)
+    if "outlier_score" in fields:
+        assigning.check_fields(parts.inference.cache.get(model_id).mixture, fields)
+    with parts.database.write() as session:
+        model = models.get(session, model_id, keep=True)
+        dataset = datasets.hold(session, dataset_id)
+        try:
+            Conversion.between(dataset, PointSpec.of(model))
+        except InvalidPoints as error:
+            raise InvalidInput.at(
+                "query", "dataset", msg=str(error), code="invalid_points"
+            ) from error
+        job = assign_jobs.create(session, dataset, model, fields)
+        answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
+    parts.queue.send(job.type, job.id)
+    return answer
 
 
 def _assigned(

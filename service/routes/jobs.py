@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from api_schemas.common import Page
 from api_schemas.datasets import DatasetOptions
-from api_schemas.jobs import Job, JobCreate, JobRequest
+from api_schemas.jobs import Job, JobCreate, JobRequest, JobType
 from api_schemas.training import PresetName
-from service import datasets, idempotency, jobs, media, openapi, uploads
+from service import datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
@@ -77,9 +77,13 @@ def create_job(
 
 
 @router.get("", responses=responses(422, 503))
-def list_jobs(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Job]:
-    """Jobs, newest first."""
+def list_jobs(
+    parts: PartsDep, type: JobType | None = None, after: After = None, limit: Limit = 20
+) -> Page[Job]:
+    """Jobs of one type or of all, newest first."""
     query = select(JobRow).options(joinedload(JobRow.model))
+    if type:
+        query = query.where(JobRow.type == type)
     with parts.database.read() as session:
         return newest_first(session, query, JobRow.id, after, limit, jobs.view)
 
@@ -93,7 +97,7 @@ def get_job(parts: PartsDep, job_id: str) -> Job:
 
 @router.post("/{job_id}/cancel", responses=responses(404, 409, 422, 503))
 def cancel_job(parts: PartsDep, job_id: str) -> Job:
-    """Cancel: at once when queued, within a training step when running; best effort.
+    """Cancel: at once when queued or assigning, within a step when training; best effort.
 
     Asked again it does nothing more, so that no Idempotency-Key is needed.
     """
@@ -103,16 +107,20 @@ def cancel_job(parts: PartsDep, job_id: str) -> Job:
 
 @router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
 def resume_job(parts: PartsDep, job_id: str) -> Job:
-    """Go on with a cancelled or failed job after its last checkpoint, to the very same model.
+    """Go on with a cancelled or failed job after its last checkpoint, to the very same model, or
+    with the rows that are left to assign.
 
     Its checkpoints are kept for a time after it ended; later it starts anew, as its log says.
     Of a job that goes on already it is refused, so that no Idempotency-Key is needed.
     """
     with parts.database.write() as session:
-        datasets.hold(session, jobs.get(session, job_id).dataset_id)
-        job = jobs.view(jobs.resume(session, job_id))
-    parts.queue.send(job_id)
-    return job
+        job = jobs.get(session, job_id)
+        if job.assigned_by:
+            models.get(session, job.assigned_by, keep=True)
+        datasets.hold(session, job.dataset_id)
+        view = jobs.view(jobs.resume(session, job_id))
+    parts.queue.send(job.type, job_id)
+    return view
 
 
 def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attempt) -> Response:
@@ -132,7 +140,7 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
     with storing as (session, dataset):
         job = jobs.create(session, dataset, request)
         answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
-    parts.queue.send(job.id)
+    parts.queue.send(job.type, job.id)
     return answer
 
 

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Annotated
+from typing import IO
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from api_schemas.common import Page
-from api_schemas.models import AssignedRow, Component, ComponentDetail, Model
-from service import answers, assignments, components, media, models, openapi, uploads
+from api_schemas.models import Component, ComponentDetail, Model
+from service import answers, components, media, models, openapi, uploads
 from service.dependencies import FileDep, PartsDep
 from service.errors import InvalidInput
 from service.paging import After, AfterRow, Limit, newest_first
@@ -22,7 +22,6 @@ from service.tables import ModelRow
 router = APIRouter(prefix="/models", tags=["models"], route_class=GuardedRoute)
 
 FORM = {"type": "object", "required": ["file"], "properties": {"file": openapi.BINARY}}
-WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
 ARCHIVE = {"Content-Disposition": 'attachment; filename="model.zip"'}
 SAMPLES = 8  # that a component shows
 
@@ -101,45 +100,6 @@ def export_model(parts: PartsDep, ref: str) -> StreamingResponse:
     return answers.answer(parts.storage, media.ZIP, ARCHIVE, write)
 
 
-@router.get(
-    "/{ref}/assignments",
-    response_model=Page[AssignedRow],
-    responses={
-        200: {"content": {media_type: {"schema": openapi.BINARY} for media_type in WHOLE}},
-        **responses(404, 406, 422, 503),
-    },
-)
-def list_assignments(
-    parts: PartsDep,
-    ref: str,
-    component: int | None = None,
-    after: AfterRow = -1,
-    limit: Limit = 20,
-    accept: Annotated[str | None, Header()] = None,
-) -> Page[AssignedRow] | Response:
-    """The components of the training points, all or those of one component.
-
-    As JSON a page; as NPY (a structured array), CSV, Parquet or Arrow stream the whole, in records
-    of `row`, `component` and `confidence`.
-    """
-    media_type = media.choose(accept, [media.JSON, *WHOLE])
-    with parts.database.read() as session:
-        model = models.get(session, ref)
-        if component is not None:
-            models.check_component(model, component)
-        if media_type == media.JSON:
-            return assignments.page(session, model, component, after, limit)
-        pieces = assignments.pieces(session, model, component)
-
-        def write(file: IO[bytes]) -> None:
-            if media_type == media.NPY:
-                answers.write_npy(file, pieces)
-            else:
-                answers.write_table(file, media_type, map(assignments.as_table, pieces))
-
-        return answers.answer(parts.storage, media_type, {}, write)
-
-
 @router.get("/{ref}/components", responses=responses(404, 422, 503))
 def list_components(
     parts: PartsDep, ref: str, after: AfterRow = -1, limit: Limit = 20
@@ -154,7 +114,7 @@ def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
     """One component: how its features differ, typical training points, and samples."""
     with parts.database.read() as session:
         model = models.get(session, ref)
-        models.check_component(model, component, "path", "component")
+        models.check_component(model.id, len(model.alpha), component, "path", "component")
         known = components.known(session, model, component)
     mixture = parts.inference.cache.get(model.id).mixture
     n = components.shown(model, SAMPLES)

@@ -1,4 +1,4 @@
-"""`python -m service.worker`: one Celery worker, one training child at a time."""
+"""`python -m service.worker`: one Celery worker, one child at work at a time."""
 
 import os
 import socket
@@ -10,27 +10,32 @@ from celery.signals import setup_logging, worker_process_init
 from service import logs, pulse, tracing
 from service.database import Database
 from service.processes import die_with_parent
-from service.queue import PULSE_TASK, TRAIN_TASK, create_celery
+from service.queue import JOB_TASKS, PULSE_TASK, JobQueue, create_celery
 from service.settings import Settings
+from service.worker.assigning import AssignRunner
 from service.worker.training import JobRunner
 
 
 def create_worker(settings: Settings) -> Celery:
     """The Celery application with its tasks.
 
-    Each job gets a fresh child process, forked before any torch operation: threads and CUDA
-    contexts don't survive a fork.
+    Each job, or part of one, gets a fresh child process, forked before any torch operation: threads
+    and CUDA contexts don't survive a fork.
     """
     celery = create_celery(settings)
 
     def train(job_id: str) -> None:
         JobRunner(settings).run(job_id)
 
+    def assign(job_id: str) -> None:
+        AssignRunner(settings, JobQueue(celery)).run(job_id)
+
     def note_pulse() -> None:
         with Database(settings.database_url).write() as session:
             pulse.note(session, socket.gethostname())
 
-    celery.task(name=TRAIN_TASK)(train)
+    celery.task(name=JOB_TASKS["train"])(train)
+    celery.task(name=JOB_TASKS["assign"])(assign)
     celery.task(name=PULSE_TASK, acks_late=False)(note_pulse)
     return celery
 

@@ -1,13 +1,15 @@
-"""Keeps a worker's claim alive while it trains, and tells the training when to stop."""
+"""Keeps a worker's claim alive while it works, and tells it when to stop."""
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from service import jobs
 from service.database import Database
@@ -16,6 +18,8 @@ log = logging.getLogger(__name__)
 
 MAX_PAUSE = 1.0  # seconds; bounds how long a cancel goes unseen
 BEATS_A_LEASE = 5
+
+Renew = Callable[[Session], bool]  # renews a claim; True when its job is to be cancelled
 
 
 class CancelRequested(Exception):
@@ -46,28 +50,22 @@ class Pace:
 class Heartbeat:
     """Renews a lease in a thread of its own. Use as a context manager around the work.
 
-    `step` is the training's callback: it raises CancelRequested or LeaseLost once it is time to
-    stop, and passes progress on. A database that is away is tried again until the lease runs out.
+    `check` raises CancelRequested or LeaseLost once it is time to stop. A database that is away is
+    tried again until the lease runs out.
     """
 
-    def __init__(self, database: Database, claim: jobs.Claim, lease_seconds: float) -> None:
+    def __init__(self, database: Database, renew: Renew, lease_seconds: float) -> None:
         self._database = database
-        self._claim = claim
+        self._renew = renew
         self._lease_seconds = lease_seconds
         self._pause = min(MAX_PAUSE, lease_seconds / BEATS_A_LEASE)
-        self._pace = Pace()
         self._stop_with: Exception | None = None
         self._end = threading.Event()
         beat = partial(copy_context().run, self._beat)  # with the ids that log lines carry
         self._thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
 
-    def step(self, fraction: float) -> None:
-        """Note the share of the run that is done; raise if the run is to stop."""
-        self._pace.note(fraction, time.monotonic())
-        self.check()
-
     def check(self) -> None:
-        """Raise if the run is to stop."""
+        """Raise if the work is to stop."""
         if self._stop_with:
             raise self._stop_with
 
@@ -83,15 +81,14 @@ class Heartbeat:
         renewed = time.monotonic()
         while not self._end.wait(self._pause):
             try:
-                progress = self._pace.fraction, self._pace.eta_seconds(time.monotonic())
                 with self._database.write() as session:
-                    if jobs.renew(session, self._claim, self._lease_seconds, *progress):
+                    if self._renew(session):
                         self._stop_with = CancelRequested()
                 renewed = time.monotonic()
             except jobs.LeaseLost as lost:
                 self._stop_with = lost
                 return
             except SQLAlchemyError as error:
-                log.warning("job %s: heartbeat failed: %s", self._claim.job_id, error)
+                log.warning("heartbeat failed: %s", error)
                 if time.monotonic() - renewed > self._lease_seconds:
-                    self._stop_with = jobs.LeaseLost(self._claim.job_id)
+                    self._stop_with = jobs.LeaseLost("the database is away")

@@ -2,29 +2,29 @@
 
 import hashlib
 import logging
-import traceback
+import time
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from service import blobs, checkpoints, jobs, models, previews
 from service.database import Database
-from service.errors import StorageDamaged, StorageUnavailable
+from service.errors import StorageDamaged
 from service.ownership import Caller
-from service.settings import Settings
-from service.storage import Storage, open_storage
+from service.storage import Storage
 from service.summaries import summarise
 from service.transitions import Ending
-from service.worker.heartbeat import CancelRequested, Heartbeat
+from service.worker.heartbeat import CancelRequested, Heartbeat, Pace
 from service.worker.patience import patiently
+from service.worker.runner import Runner, error_of
 from trainer import (
     DamagedState,
     Report,
-    TrainerError,
     TrainingState,
     checkpoint_bytes,
     restore,
@@ -37,14 +37,8 @@ from trainer.preview import preview
 log = logging.getLogger(__name__)
 
 
-class JobRunner:
-    """Takes jobs up by id, with everything that a run needs at hand."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.database = Database(settings.database_url)
-        self.storage = open_storage(settings)
-        self.storage.prepare()
+class JobRunner(Runner):
+    """Takes trainings up by their job's id."""
 
     def run(self, job_id: str) -> None:
         """Bring the job to its end, unless it is not to be had or is taken away on the way."""
@@ -66,19 +60,26 @@ class JobRunner:
             log.warning("job %s was taken away", job_id)
         except CancelRequested:
             self._finish(claim, "cancelled")
-        except TrainerError as error:
-            self._finish(claim, "failed", _error("training_failed", str(error)))
-        except StorageUnavailable as error:
-            self._finish(claim, "failed", _error(error.code, error.detail))
+        except OperationalError as error:
+            log.warning("job %s is left to the sweeper: the database failed: %s", job_id, error)
         except Exception as error:
-            log.error("job %s failed: %s", job_id, traceback.format_exc())
-            message = f"{type(error).__name__} in the worker; its log has the details"
-            self._finish(claim, "failed", _error("internal_error", message))
+            self._finish(claim, "failed", error_of(error))
 
     def _train(self, claim: jobs.Claim) -> None:
         device = choose_device(self.settings.device)
-        with Heartbeat(self.database, claim, self.settings.lease_seconds) as heartbeat:
-            points = patiently(heartbeat, lambda: self._points(claim))
+        lease_seconds, pace = self.settings.lease_seconds, Pace()
+
+        def renew(session: Session) -> bool:
+            progress = pace.fraction, pace.eta_seconds(time.monotonic())
+            return jobs.renew(session, claim, lease_seconds, *progress)
+
+        with Heartbeat(self.database, renew, lease_seconds) as heartbeat:
+
+            def step(fraction: float) -> None:
+                pace.note(fraction, time.monotonic())
+                heartbeat.check()
+
+            points = self.points(claim.points_sha256, heartbeat)
             recorder = Recorder(self.database, self.storage, claim, heartbeat, points)
             fit = train(
                 points,
@@ -86,7 +87,7 @@ class JobRunner:
                 device=device,
                 threads=self.settings.threads,
                 resume=self._resumed(claim, heartbeat, device),
-                on_step=heartbeat.step,
+                on_step=step,
                 on_iteration=recorder.record,
             )
             summary = summarise(fit.mixture, points, fit.partition)
@@ -94,10 +95,6 @@ class JobRunner:
                 models.publish(session, claim, fit.mixture, summary)
                 old = checkpoints.release(session, claim.job_id)
         blobs.remove(self.database, self.storage, old)
-
-    def _points(self, claim: jobs.Claim) -> Points:
-        points: Points = np.load(self.storage.path(claim.points_sha256), mmap_mode="r")
-        return points
 
     def _resumed(
         self, claim: jobs.Claim, heartbeat: Heartbeat, device: torch.device
@@ -171,7 +168,3 @@ class Recorder:
         except Exception:  # a picture is not worth a job
             log.exception("job %s: no preview", self._claim.job_id)
             return None
-
-
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"code": code, "message": message, "param": None}

@@ -130,6 +130,9 @@ def test_a_reading_key_writes_nothing(guarded: Guarded) -> None:
         refused = response.status_code == 403
         assert refused == (method != "get" and not path.startswith(READS)), (method, path)
         assert not refused or response.json()["code"] == "role_too_low"
+    stored = {"dataset": guarded.things["dataset_id"], "model": guarded.things["ref"]}
+    for key, status in (("reader", 403), ("bob", 404)):
+        assert guarded.ask("POST", "/assign", key, params=stored).status_code == status
 
 
 def test_what_is_anothers_is_not_found(guarded: Guarded) -> None:

@@ -47,7 +47,7 @@ def answers(script: str, client: Client, folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_three_calls(client: Client, tmp_path: Path) -> None:
-    job, listed = answers(code("bash", "/jobs"), client, tmp_path)
+    job, listed = answers(code("bash", "components=4"), client, tmp_path)
     assert listed["data"][0]["id"] == job["id"]
     client.wait(job["id"])
     assigned, sampled = answers(code("bash", '"points"'), client, tmp_path)
@@ -57,6 +57,12 @@ def test_the_three_calls(client: Client, tmp_path: Path) -> None:
     lines = printed(code("bash", "--data-binary"), client, tmp_path).splitlines()
     assert lines[0].replace('"', "") == "component,confidence,outlier_score"
     assert len(lines) == 401
+    upload, assign, fetch = code("bash", "dataset=").splitlines()
+    (dataset,) = answers(upload, client, tmp_path)
+    (job,) = answers(assign.replace("ds_...", dataset["id"]), client, tmp_path)
+    client.wait(job["id"])
+    printed(fetch.replace("job_...", job["id"]), client, tmp_path)
+    assert len((tmp_path / "assigned.csv").read_text().splitlines()) == 401
     (archive,) = tmp_path.glob("*.zip")
     assert zipfile.is_zipfile(archive)
 

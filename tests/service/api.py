@@ -61,17 +61,17 @@ class Served:
 
 
 @contextmanager
-def api_server(folder: Path) -> Iterator[tuple[str, Database]]:
+def api_server(folder: Path, **changed: Any) -> Iterator[tuple[str, Database]]:
     """Yields the address of a server in this process, and its database."""
-    url = f"sqlite:///{folder / 'kvae.db'}"
+    alone = {
+        "database_url": f"sqlite:///{folder / 'kvae.db'}",
+        "storage_url": str(folder / "blobs"),
+        "broker_url": f"redis+socket://{folder / 'none'}",
+        "sweep_seconds": 3600,
+    }
+    settings = Settings(_env_file=None, **{**alone, **changed})
+    url = settings.database_url
     migrate(url)
-    settings = Settings(
-        _env_file=None,
-        database_url=url,
-        storage_url=str(folder / "blobs"),
-        broker_url=f"redis+socket://{folder / 'none'}",
-        sweep_seconds=3600,
-    )
     config = uvicorn.Config(create_app(settings), port=free_port(), log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -2,10 +2,11 @@
 
 from sqlalchemy.orm import Session
 
+from api_schemas.inference import AssignField
 from api_schemas.jobs import JobRequest
-from service import jobs
+from service import assign_jobs, jobs
 from service.ids import new_id
-from service.tables import DatasetRow, JobRow
+from service.tables import DatasetRow, JobRow, ModelRow
 
 
 def dataset(session: Session, rows: int = 100) -> DatasetRow:
@@ -34,3 +35,26 @@ def dataset(session: Session, rows: int = 100) -> DatasetRow:
 
 def job(session: Session, components: int = 3) -> JobRow:
     return jobs.create(session, dataset(session), JobRequest(components=components))
+
+
+def blank_model(components: int = 3) -> ModelRow:
+    """One that can't compute."""
+    return ModelRow(
+        id=new_id("mdl"),
+        name="model",
+        weights_bytes=0,
+        shape=[2],
+        columns=[],
+        alpha=[1 / components] * components,
+        sizes=[1] * components,
+        metrics={},
+        config={},
+        provenance={"source": "imported"},
+    )
+
+
+def assign_job(session: Session, rows: int, *include: AssignField) -> JobRow:
+    model = blank_model()
+    session.add(model)
+    session.flush()
+    return assign_jobs.create(session, dataset(session, rows), model, include)

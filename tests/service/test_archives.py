@@ -128,7 +128,7 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
         view = models.view(model)
         assert models.weights(session, model.id) == fit.mixture.to_bytes()
         with pytest.raises(NotFound, match="was imported"):
-            assignments.page(session, model, None, -1, 20)
+            assignments.of_model(model)
         known = components.known(session, model, 1)
     shown = components.detail(Folder(Path()), known, np.zeros((1, 2)))
     assert (view.provenance.source, view.aliases) == ("imported", [])

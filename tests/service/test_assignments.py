@@ -22,8 +22,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def whole(database: Database, component: int | None = None) -> assignments.Assigned:
     with database.read() as session:
-        model = models.get(session, "default")
-        return np.concatenate(list(assignments.pieces(session, model, component)))
+        source = assignments.of_model(models.get(session, "default"))
+        return np.concatenate(list(assignments.pieces(session, source, component)))
 
 
 def test_components_and_their_posterior_are_stored(database: Database, fit: Fit) -> None:
@@ -48,10 +48,10 @@ def test_pages(database: Database, fit: Fit, component: int | None) -> None:
     publish(database, fit)
     found: list[int] = []
     with database.read() as session:
-        model = models.get(session, "default")
+        source = assignments.of_model(models.get(session, "default"))
         after, has_more = -1, True
         while has_more:
-            page = assignments.page(session, model, component, after, 7)
+            page = assignments.page(session, source, component, after, 7)
             assert component is None or {row.component for row in page.data} == {component}
             assert all(0 <= (row.confidence or 0) <= 1 for row in page.data)
             found += [row.row for row in page.data]
@@ -65,7 +65,7 @@ def test_a_rare_component_is_found_by_the_index(database: Database, fit: Fit) ->
     partition[-1] = 1
     publish(database, fit._replace(partition=partition))
     with database.read() as session:
-        model = models.get(session, "default")
-        first_rows = assignments._first_rows(session, model, 1, 0)
-        page = assignments.page(session, model, 1, -1, 7)
+        source = assignments.of_model(models.get(session, "default"))
+        first_rows = assignments._first_rows(session, source, 1, 0)
+        page = assignments.page(session, source, 1, -1, 7)
     assert ([row.row for row in page.data], first_rows) == ([299], [256])

@@ -212,7 +212,8 @@ def test_the_last_row_counts(
         ({"include": "posterior"}, media.NPY, 406, "not_acceptable", "not as application/x-npy"),
         ({}, "text/html", 406, "not_acceptable", "not as text/html"),
         ({"model": "mdl_x"}, media.JSON, 404, "model_not_found", "mdl_x"),
-        ({"dataset": "ds_x"}, media.JSON, 422, "invalid_input", "query.dataset: unknown parameter"),
+        ({"dataset": "ds_x"}, media.JSON, 422, "invalid_input", "body: there is one, and dataset="),
+        ({"data": "ds_x"}, media.JSON, 422, "invalid_input", "query.data: unknown parameter"),
     ],
 )
 def test_assign_queries(

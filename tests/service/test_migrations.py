@@ -84,6 +84,19 @@ def test_columns_gain_types(empty_database_url: str) -> None:
     engine.dispose()
 
 
+def test_assign_jobs_are_unknown_before(database: Database) -> None:
+    with database.write() as session:
+        rows.assign_job(session, 10)
+        training = rows.job(session).id
+    config = migration_config(database.engine.url.render_as_string(hide_password=False))
+    command.downgrade(config, "0006")
+    with database.engine.begin() as connection:
+        for table, column in (("jobs", "id"), ("events", "job_id")):
+            left = connection.exec_driver_sql(f"SELECT {column} FROM {table}").all()  # noqa: S608
+            assert left == [(training,)], table
+    command.upgrade(config, "head")
+
+
 def test_what_several_owners_have_is_the_firsts_before(database: Database) -> None:
     for owner in ("alice", "bob"):
         with database.used_by(Caller(owner)).write() as session:

@@ -97,8 +97,8 @@ def test_models_of_the_first_schema(empty_database_url: str) -> None:
     with database.read() as session:
         view = models.view(models.get(session, "default"))
         job = jobs.view(jobs.get(session, "job_1"))
-        model = models.get(session, "mdl_1")
-        page = assignments.page(session, model, 1, -1, 20)
+        source = assignments.of_model(models.get(session, "mdl_1"))
+        page = assignments.page(session, source, 1, -1, 20)
         assert not aliases.get(session, "default").pinned
     database.close()
     assert (view.provenance.dataset_sha256, view.provenance.code_version) == ("a" * 64, "0.0.9")

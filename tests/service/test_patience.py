@@ -35,7 +35,7 @@ def claim(database: Database) -> jobs.Claim:
 
 @pytest.fixture
 def heartbeat(database: Database, claim: jobs.Claim) -> Iterator[Heartbeat]:
-    with Heartbeat(database, claim, 60) as heartbeat:
+    with Heartbeat(database, lambda session: jobs.renew(session, claim, 60), 60) as heartbeat:
         yield heartbeat
 
 

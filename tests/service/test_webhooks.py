@@ -123,6 +123,14 @@ def test_private_addresses_are_refused(database: Database) -> None:
     assert delivery_row(database).failure == "localhost has an address that is not public"
 
 
+def test_a_redirect_is_not_followed(database: Database) -> None:
+    with receiver(307) as server:
+        failed_job(database, f"http://localhost:{server.server_port}")
+        deliver(database)
+    assert len(server.got) == 1
+    assert delivery_row(database).failure == "answered 307"
+
+
 @pytest.mark.parametrize(
     ("address", "public"),
     [

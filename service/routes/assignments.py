@@ -1,0 +1,98 @@
+"""/models/{ref}/assignments and /jobs/{job_id}/assignments"""
+
+from typing import IO, Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from sqlalchemy.orm import Session
+
+from api_schemas.common import Page
+from api_schemas.models import AssignedRow, ScoredRow
+from service import answers, assign_jobs, assignments, media, models, openapi
+from service.dependencies import Parts, PartsDep
+from service.paging import AfterRow, Limit
+from service.problems import responses
+from service.routing import GuardedRoute
+
+router = APIRouter(route_class=GuardedRoute)
+
+WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: {"schema": openapi.BINARY} for media_type in WHOLE}}
+}
+
+Accept = Annotated[str | None, Header()]
+
+
+@router.get(
+    "/models/{ref}/assignments",
+    tags=["models"],
+    response_model=Page[AssignedRow],
+    responses=ANSWER | responses(404, 406, 422, 503),
+)
+def list_assignments(
+    parts: PartsDep,
+    ref: str,
+    component: int | None = None,
+    after: AfterRow = -1,
+    limit: Limit = 20,
+    accept: Accept = None,
+) -> Page[AssignedRow] | Response:
+    """The components of the training points, all or those of one component.
+
+    As JSON a page; as NPY (a structured array), CSV, Parquet or Arrow stream the whole, in records
+    of `row`, `component` and `confidence`.
+    """
+    with parts.database.read() as session:
+        model = models.get(session, ref)
+        if component is not None:
+            models.check_component(model.id, len(model.alpha), component)
+        source = assignments.of_model(model)
+        return _assigned(parts, session, source, component, after, limit, accept)
+
+
+@router.get(
+    "/jobs/{job_id}/assignments",
+    tags=["jobs"],
+    response_model=Page[ScoredRow],
+    responses=ANSWER | responses(404, 406, 409, 422, 503),
+)
+def list_job_assignments(
+    parts: PartsDep,
+    job_id: str,
+    component: int | None = None,
+    after: AfterRow = -1,
+    limit: Limit = 20,
+    accept: Accept = None,
+) -> Page[AssignedRow] | Response:
+    """What an assign job has found, once it has succeeded: as `/models/{ref}/assignments`, with an
+    `outlier_score` where that was asked for.
+    """
+    with parts.database.read() as session:
+        job = assign_jobs.result(session, job_id)
+        if component is not None:
+            models.check_component(job.assigned_by or "", job.components or 0, component)
+        source = assignments.of_job(job)
+        return _assigned(parts, session, source, component, after, limit, accept)
+
+
+def _assigned(
+    parts: Parts,
+    session: Session,
+    source: assignments.Source,
+    component: int | None,
+    after: int,
+    limit: int,
+    accept: str | None,
+) -> Page[AssignedRow] | Response:
+    media_type = media.choose(accept, [media.JSON, *WHOLE])
+    if media_type == media.JSON:
+        return assignments.page(session, source, component, after, limit)
+    pieces = assignments.pieces(session, source, component)
+
+    def write(file: IO[bytes]) -> None:
+        if media_type == media.NPY:
+            answers.write_npy(file, pieces)
+        else:
+            answers.write_table(file, media_type, map(assignments.as_table, pieces))
+
+    return answers.answer(parts.storage, media_type, {}, write)
