@@ -1,11 +1,11 @@
 """What model.json, in an exported archive, says of a model."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-from api_schemas.common import Name
+from api_schemas.common import Closed, Name
 from api_schemas.datasets import Column
 from api_schemas.models import Feature, Provenance
 from api_schemas.training import MAX_COMPONENTS, TrainingConfig
@@ -17,34 +17,41 @@ MEMBERS = {WEIGHTS, MANIFEST, README, LOADER, ASSIGN, SAMPLER}
 ALPHA_TOLERANCE = 1e-6
 
 
-class ArchivedFile(BaseModel):
+class ArchivedFile(Closed):
     """One file of an archive."""
-
-    model_config = ConfigDict(extra="forbid")
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(ge=0)
 
 
-class Manifest(BaseModel):
-    """All that is known of a model beside its weights."""
+class Manifest(Closed):
+    """All that is known of a model beside its weights; of many mistakes the first is told."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     format: Literal["kvae-model"] = "kvae-model"
     version: Literal[1] = 1
     id: str = Field(max_length=40)
     name: Name
     created_at: datetime
-    shape: list[int] = Field(min_length=1, max_length=3)
-    columns: list[Column]
+    shape: list[PositiveInt] = Field(min_length=1, max_length=3)
+    columns: list[Column] = Field(fail_fast=True)
     alpha: list[float] = Field(min_length=1, max_length=MAX_COMPONENTS)
-    sizes: list[int]
-    metrics: dict[str, JsonValue]
+    sizes: list[int] = Field(max_length=MAX_COMPONENTS)
+    metrics: dict[str, Any]
     config: TrainingConfig
     provenance: Provenance
-    features: list[list[Feature]] = Field(description="of each component's points, in order")
+    features: list[Annotated[list[Feature], Field(fail_fast=True)]] = Field(
+        max_length=MAX_COMPONENTS, description="of each component's points, in order"
+    )
     files: dict[str, ArchivedFile] = Field(description="of the archive, but this one")
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _few(cls, files: Any) -> Any:
+        if isinstance(files, dict) and len(files) > len(MEMBERS):
+            raise ValueError("more files than an exported model has")
+        return files
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -1,14 +1,29 @@
 """What all resources share: pages and problems."""
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PAGE_LIMIT = 100
 
 T = TypeVar("T")
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+
+class Closed(BaseModel):
+    """Takes no other fields than its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_unknown(cls, given: Any) -> Any:
+        """Without unknown fields after the first: each of millions would be an error of its own."""
+        if not isinstance(given, dict) or len(given) <= 1:
+            return given
+        first = next((name for name in given if name not in cls.model_fields), None)
+        return {name: given[name] for name in given if name in cls.model_fields or name == first}
 
 
 class Page(BaseModel, Generic[T]):

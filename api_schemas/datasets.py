@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_schemas.common import Name
+from api_schemas.common import Closed, Name
+
+MAX_NAME = 1_000  # characters of a column's name or of a category
 
 DatasetFormat = Literal["csv", "npy", "npz", "parquet", "arrow", "idx", "zip"]
 ColumnType = Literal["number", "integer", "boolean", "category", "pixels"]
@@ -23,19 +25,21 @@ class Column(BaseModel):
     max: float | None = None
     mean: float | None = Field(None, description="of booleans the share that is true")
     categories: list[str] | None = Field(
-        None, description="the values of a category, in the order of their 0/1 columns"
+        None,
+        fail_fast=True,
+        description="the values of a category, in the order of their 0/1 columns",
     )
     fill: float | str | None = Field(
         None, description="what a missing value becomes; none: it is refused"
     )
 
 
-class DatasetOptions(BaseModel):
+class DatasetOptions(Closed):
     """How an upload becomes points. Other options make another data set of the same bytes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
-    columns: list[Annotated[str, Field(max_length=1000)]] | None = Field(
+    columns: list[Annotated[str, Field(max_length=MAX_NAME)]] | None = Field(
         None, min_length=1, description="names of the columns to use, in this order; none: all"
     )
     missing: Missing = Field(

@@ -4,17 +4,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api_schemas.common import Closed
+
 MAX_SAMPLES = 100_000
 
 AssignField = Literal["log_densities", "posterior", "confidence", "outlier_score"]
 
 
-class AssignRequest(BaseModel):
+class AssignRequest(Closed):
     """Points as nested lists, N rows of D values or N images (H, W) or (C, H, W); or N records,
     values by the names of the columns, of which others than the model's are ignored."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"points": [[0.1, 2.0], [1.5, -0.3]]},

@@ -15,7 +15,7 @@ from pydantic import (
     UrlConstraints,
 )
 
-from api_schemas.common import Name
+from api_schemas.common import Closed, Name
 from api_schemas.inference import AssignField
 from api_schemas.training import (
     COMPONENTS,
@@ -49,10 +49,8 @@ def _checked(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class Webhook(BaseModel):
+class Webhook(Closed):
     """Where to tell how a job ends: a POST that follows the Standard Webhooks specification."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: Annotated[HttpUrl, UrlConstraints(max_length=2000)] = Field(
         description="HTTPS, at a public address unless the service allows others",
@@ -70,10 +68,8 @@ class Webhook(BaseModel):
         return self.secret.get_secret_value() if self.secret else None
 
 
-class JobRequest(BaseModel):
+class JobRequest(Closed):
     """What to train, whatever the data set."""
-
-    model_config = ConfigDict(extra="forbid")
 
     components: Components = Field(description=COMPONENTS)
     preset: PresetName = Field(

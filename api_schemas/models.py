@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api_schemas.common import Closed
 from api_schemas.datasets import Column, PointRow
 from api_schemas.training import TrainingConfig
 
@@ -112,11 +113,11 @@ class ComponentDetail(Component):
     )
 
 
-class AliasMove(BaseModel):
+class AliasMove(Closed):
     """Body of PUT /aliases/{name}."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"model": "mdl_01kagx3w0c8m5y2v4zq7t9e6bn"}}
+        json_schema_extra={"example": {"model": "mdl_01kagx3w0c8m5y2v4zq7t9e6bn"}}
     )
 
     model: str = Field(description="id of a model, or another alias of it")

@@ -1,6 +1,6 @@
 """The Open Inference Protocol, version 2, as KServe and Triton speak it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,7 +58,9 @@ class InferInput(BaseModel):
     """A tensor that is sent, its values here, nested or flat, or as bytes behind the JSON."""
 
     name: Literal["points"]
-    shape: list[int] = Field(description="[N, D], [N, H, W] or [N, C, H, W]")
+    shape: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
+        min_length=2, max_length=4, description="[N, D], [N, H, W] or [N, C, H, W]"
+    )
     datatype: Datatype
     parameters: Parameters = Field({}, description="binary_data_size: bytes behind the JSON")
     data: list[Any] | None = None
@@ -87,7 +89,7 @@ class InferRequest(BaseModel):
     id: str | None = None
     parameters: Parameters = Field({}, description="binary_data_output: for all outputs")
     inputs: list[InferInput] = Field(min_length=1, max_length=1)
-    outputs: list[RequestedOutput] = []
+    outputs: list[RequestedOutput] = Field([], max_length=len(get_args(OutputName)))
 
 
 class InferOutput(BaseModel):

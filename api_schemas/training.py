@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic_core import core_schema
+
+from api_schemas.common import Closed
 
 PresetName = Literal["default", "paper-synthetic", "paper-mnist"]
 GeneratorName = Literal["vae", "gan", "centroid"]
@@ -40,7 +42,7 @@ Components = Annotated[int | Literal["auto"], _CountOrAuto]
 COMPONENTS = "number of generative models that compete, K; auto: by the data, at most 25"
 
 
-class TrainingOptions(BaseModel):
+class TrainingOptions(Closed):
     """Everything about a run that has a default.
 
     All generators step together: an epoch of theirs is N draws in all, N/K a component, or N a
@@ -48,7 +50,7 @@ class TrainingOptions(BaseModel):
     of its networks. Zero epochs are a single step.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     generator: GeneratorName = Field(
         "vae",

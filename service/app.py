@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from service import logs, media, oip, openapi, problems, tracing
 from service.access import Gate, Keyring
 from service.archives.export import Exporter
+from service.archives.imports import Importer
 from service.collector import collect_until
 from service.database import Database
 from service.deliveries import delivering
@@ -135,6 +136,7 @@ def open_parts(settings: Settings, database: Database, counters: Metrics) -> Par
         inference=Inference(database, settings.model_cache_bytes, settings.inference_threads),
         metrics=counters,
         exporter=Exporter(),
+        importer=Importer(settings.model_cache_bytes),
         streams=EventStreams(database),
     )
     show_cache(parts)

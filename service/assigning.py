@@ -61,16 +61,16 @@ def as_table(found: Assigned) -> pa.Table:
 
 def assign(mixture: Mixture, points: Points, fields: Collection[AssignField]) -> Assigned:
     """Of points that are held at once, (n, *point_shape). Raises InvalidPoints."""
-    components = mixture.assign(points)
+    if not fields:
+        return {"components": mixture.assign(points)}
+    components, log_densities, posterior = mixture.membership(points)
     found: Assigned = {"components": components}
     if "log_densities" in fields:
-        found["log_densities"] = mixture.log_densities(points)
-    if "posterior" in fields or "confidence" in fields:
-        posterior = mixture.posterior(points)
-        if "posterior" in fields:
-            found["posterior"] = posterior
-        if "confidence" in fields:
-            found["confidence"] = posterior[np.arange(len(points)), components]
+        found["log_densities"] = log_densities
+    if "posterior" in fields:
+        found["posterior"] = posterior
+    if "confidence" in fields:
+        found["confidence"] = posterior[np.arange(len(points)), components]
     if "outlier_score" in fields:
         found["outlier_score"] = mixture.outlier_score(points)
     return found

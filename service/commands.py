@@ -30,7 +30,7 @@ def add_to(parser: argparse.ArgumentParser, folder: argparse.ArgumentParser) -> 
     create.add_argument(
         "--owner", type=_text(40), help="whose things it shares; unset: a new owner"
     )
-    create.add_argument("--max-bytes", type=_limit, help="quota of data sets, in bytes")
+    create.add_argument("--max-bytes", type=_limit, help="quota of data sets and models, in bytes")
     create.add_argument("--max-jobs", type=_limit, help="quota of jobs queued or running")
     create.set_defaults(run=create_key)
 

@@ -12,6 +12,7 @@ from api_schemas.common import Page
 from api_schemas.datasets import Column, PointRow
 from api_schemas.models import Component, ComponentDetail, NamedFeature
 from service import datasets
+from service.errors import NotFound
 from service.paging import page_of
 from service.storage import Storage
 from service.summaries import TYPICAL
@@ -36,10 +37,13 @@ def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
 
 
 def known(session: Session, model: ModelRow, component: int) -> Known:
-    """What the database has of a component."""
+    """What the database has of a component. Raises NotFound."""
     live = DatasetRow.id == model.provenance["dataset"], datasets.LIVE
     points = session.scalar(select(DatasetRow.points_sha256).where(*live))
-    return Known(model, session.get_one(ComponentRow, (model.id, component)), points)
+    row = session.get(ComponentRow, (model.id, component))
+    if row is None:  # its model was deleted since it was looked up
+        raise NotFound.of("model", model.id)
+    return Known(model, row, points)
 
 
 def detail(storage: Storage, known: Known, samples: NDArray[Any]) -> ComponentDetail:

@@ -1,11 +1,13 @@
 """What routes are given: the parts of the running service."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from service.archives.export import Exporter
+from service.archives.imports import Importer
 from service.database import Database
 from service.event_stream import EventStreams
 from service.inference import Inference
@@ -13,6 +15,7 @@ from service.metrics import Metrics
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import Storage
+from service.uploads import Form, receive
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Parts:
     inference: Inference
     metrics: Metrics
     exporter: Exporter
+    importer: Importer
     streams: EventStreams
 
 
@@ -43,3 +47,12 @@ async def parts_of(request: Request) -> Parts:
 
 PartsDep = Annotated[Parts, Depends(parts_of)]
 OpenPartsDep = Annotated[Parts, Depends(all_parts)]
+
+
+async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[Form]:
+    """The file of a request, which lasts as long as that. Raises BadRequest or TooLarge."""
+    async with receive(request, parts.storage) as form:
+        yield form
+
+
+FileDep = Annotated[Form, Depends(received_file)]

@@ -121,7 +121,7 @@ class Encoding:
 def some(names: Sequence[str]) -> str:
     """The first few names, for an error."""
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return (", ".join(repr(name) for name in names[:NAMED]) or "none") + rest
+    return (", ".join(repr(name[:100]) for name in names[:NAMED]) or "none") + rest
 
 
 def to_numbers(array: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -1,12 +1,6 @@
-"""Content types in and out: which one a request has and wants, and how arrays become bytes."""
+"""Content types in and out: which one a request has and wants."""
 
-import io
 from collections.abc import Collection, Sequence
-from typing import Any
-
-import numpy as np
-from fastapi import Response
-from numpy.typing import NDArray
 
 from service.errors import NotAcceptable, UnsupportedMediaType
 
@@ -19,9 +13,10 @@ ARROW = "application/vnd.apache.arrow.stream"
 PNG = "image/png"
 JPEG = "image/jpeg"
 ZIP = "application/zip"
+OCTETS = "application/octet-stream"
 
 # what curl and others send when they are told nothing
-SILENT = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+SILENT = ("", OCTETS, "application/x-www-form-urlencoded")
 MAGIC = (
     (b"\x93NUMPY", NPY),
     (b"PAR1", PARQUET),
@@ -61,13 +56,6 @@ def body_type(content_type: str | None, head: bytes, taken: Collection[str]) -> 
             f"points are taken as {', '.join(taken)}, not as {media or 'nothing'}",
         )
     return media
-
-
-def npy_response(array: NDArray[Any], headers: dict[str, str] | None = None) -> Response:
-    """An array as the answer."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return Response(buffer.getvalue(), media_type=NPY, headers=headers)
 
 
 def _preference(part: str) -> tuple[str, float]:

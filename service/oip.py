@@ -7,12 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from api_schemas.oip import Datatype, InferInput, InferOutput, InferRequest, InferResponse
+from api_schemas.oip import (
+    Datatype,
+    InferInput,
+    InferOutput,
+    InferRequest,
+    InferResponse,
+    OutputName,
+    RequestedOutput,
+)
 from service.errors import BadRequest, TooLarge
+from service.nested import NotNumbers, numbers
 
 PREFIX = "/v2"
 MAX_BYTES = 256 << 20  # of a body, which is held in memory as a whole
 JSON_LENGTH = "Inference-Header-Content-Length"
+LENGTH_DIGITS = 10
+MAX_VALUES, MAX_JSON_VALUES = 1 << 26, 1 << 21  # of an answer, which is held as a whole too
 DTYPES: dict[Datatype, np.dtype[Any]] = {
     "UINT8": np.dtype("u1"),
     "INT32": np.dtype("<i4"),
@@ -44,51 +55,66 @@ def parse(
     return request, _array(points, memoryview(body)[length:])
 
 
+def wanted(request: InferRequest) -> list[OutputName]:
+    """The outputs that are asked for. Raises BadRequest when one is twice."""
+    names: list[OutputName] = [output.name for output in request.outputs] or ["component"]
+    if len(set(names)) < len(names):
+        raise _bad("an output is asked for twice")
+    return names
+
+
+def check_size(request: InferRequest, points: int, components: int) -> None:
+    """Raise BadRequest when too much is asked for, before it is computed."""
+    binary = _binary(request)
+    sizes = {name: points * (name == "component" or components) for name in wanted(request)}
+    if sum(sizes.values()) > MAX_VALUES:
+        raise _bad(f"at most {MAX_VALUES:,} values are answered at once")
+    if sum(size for name, size in sizes.items() if name not in binary) > MAX_JSON_VALUES:
+        raise _bad(f"at most {MAX_JSON_VALUES:,} values are answered as JSON; ask for binary_data")
+
+
 def answer(
-    request: InferRequest,
-    response: InferResponse,
-    tensors: list[NDArray[Any]],
-    max_json_values: int,
+    request: InferRequest, response: InferResponse, tensors: list[NDArray[Any]]
 ) -> tuple[bytes, int | None]:
     """The bytes of an answer and, if tensors follow it, the length of the JSON.
 
-    ``tensors`` are the values of ``response.outputs``. Raises BadRequest for too many as JSON.
+    ``tensors`` are the values of ``response.outputs``.
     """
-    default = request.parameters.get("binary_data_output", False)
-    asked = {
-        output.name: output.parameters.get("binary_data", default) for output in request.outputs
-    }
+    asked = _binary(request)
     binary: list[bytes] = []
     for output, tensor in zip(response.outputs, tensors, strict=True):
-        if asked.get(output.name, default):
+        if output.name in asked:
             binary.append(tensor.tobytes())
             output.parameters = {"binary_data_size": tensor.nbytes}
-        elif tensor.size > max_json_values:
-            most = f"at most {max_json_values:,} values are answered as JSON"
-            raise _bad(f"output {output.name!r}: {most}; ask for binary_data")
         else:
             output.data = tensor.ravel().tolist()
     text = response.model_dump_json(exclude_none=True).encode()
     return b"".join([text, *binary]), len(text) if binary else None
 
 
-def described(name: Any, tensor: NDArray[Any]) -> InferOutput:
+def described(name: OutputName, tensor: NDArray[Any]) -> InferOutput:
     """An output without its values."""
-    datatype = next(name for name, dtype in DTYPES.items() if dtype == tensor.dtype)
+    datatype = next(kind for kind, dtype in DTYPES.items() if dtype == tensor.dtype)
     return InferOutput(name=name, shape=list(tensor.shape), datatype=datatype)
+
+
+def _binary(request: InferRequest) -> set[OutputName]:
+    """The outputs whose values are to follow as bytes."""
+    default = request.parameters.get("binary_data_output", False)
+    outputs = request.outputs or [RequestedOutput(name="component")]
+    return {output.name for output in outputs if output.parameters.get("binary_data", default)}
 
 
 def _length(body: bytes, json_length: str | None) -> int:
     if json_length is None:
         return len(body)
-    if not json_length.isdecimal() or int(json_length) > len(body):
-        raise _bad(f"{JSON_LENGTH} is {json_length!r} of a body of {len(body)} bytes")
+    is_length = json_length.isdecimal() and len(json_length) <= LENGTH_DIGITS
+    if not is_length or int(json_length) > len(body):
+        raise _bad(f"{JSON_LENGTH} is {json_length[:100]!r} of a body of {len(body)} bytes")
     return int(json_length)
 
 
 def _array(points: InferInput, binary: memoryview) -> NDArray[Any]:
-    if any(size < 0 for size in points.shape):
-        raise _bad(f"input 'points': shape {points.shape} has a negative size")
     size = points.parameters.get("binary_data_size")
     if (size is None) == (points.data is None):
         raise _bad("input 'points' needs either data or the parameter binary_data_size")
@@ -108,14 +134,13 @@ def _from_bytes(points: InferInput, binary: memoryview) -> NDArray[Any]:
 
 def _from_json(points: InferInput, data: list[Any]) -> NDArray[Any]:
     try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise _bad("input 'points': data is nested unevenly") from error
+        array = numbers(data)
+    except NotNumbers as error:
+        where = "".join(f"[{i}]" for i in error.loc)
+        raise _bad(f"input 'points': data{where}: {error}") from error
     is_flat = array.ndim == 1 and array.size == prod(points.shape)
     if not is_flat and list(array.shape) != points.shape:
         raise _bad(f"input 'points': data of shape {list(array.shape)} is not {_kind(points)}")
-    if array.dtype.kind not in "iuf" and array.size:
-        raise _bad("input 'points': data holds what is not a number")
     with np.errstate(invalid="ignore", over="ignore"):
         converted = array.astype(DTYPES[points.datatype])
     if converted.dtype.kind in "iu" and not np.array_equal(converted, array):

@@ -13,9 +13,7 @@ from api_schemas.common import PAGE_LIMIT, Page
 Item = TypeVar("Item", bound=BaseModel)
 
 After = Annotated[str | None, Query(description="id of the last object of the page before")]
-Number = Annotated[
-    int, Query(alias="after", ge=-1, lt=2**62, description="last_id of the page before")
-]
+AfterRow = Annotated[int, Query(ge=-1, lt=2**62, description="last_id of the page before")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT)]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -46,18 +46,17 @@ def add(session: Session, job_id: str, iteration: int, png: bytes) -> None:
 
 def get(session: Session, job_id: str, iteration: int | None = None) -> PreviewRow:
     """The picture of an iteration, or of the last one. Raises NotFound."""
-    query = select(PreviewRow).where(PreviewRow.job_id == job_id)
-    newest = session.scalars(query.order_by(PreviewRow.iteration.desc()).limit(1)).first()
+    newest = session.scalar(
+        select(func.max(PreviewRow.iteration)).where(PreviewRow.job_id == job_id)
+    )
     if newest is None:
         missing = f"job {job_id!r} has no preview yet: its first iteration is not done"
         raise NotFound("preview_not_found", missing)
-    if iteration is None or iteration == newest.iteration:
-        return newest
-    row = session.get(PreviewRow, (job_id, iteration))
+    row = session.get(PreviewRow, (job_id, newest if iteration is None else iteration))
     if row is None:
         missing = (
             f"job {job_id!r} has no preview of iteration {iteration}; "
-            f"its last {KEPT} are kept, the newest is of iteration {newest.iteration}"
+            f"its last {KEPT} are kept, the newest is of iteration {newest}"
         )
         raise NotFound("preview_not_found", missing)
     return row

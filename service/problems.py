@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api_schemas.common import Problem, ProblemError
 from api_schemas.oip import InferError
@@ -18,6 +19,7 @@ from service.errors import ServiceError
 from trainer.errors import InvalidPoints
 
 MEDIA_TYPE = "application/problem+json"
+CLIENT_LEFT = 499  # nginx's word for it, as HTTP has none
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -36,6 +38,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(OperationalError)(_database_away)
     app.exception_handler(PoolTimeout)(_database_away)
     app.exception_handler(DataError)(_unstorable)
+    app.exception_handler(ClientDisconnect)(_client_left)
     app.exception_handler(Exception)(_unforeseen)
 
 
@@ -106,6 +109,10 @@ async def _database_away(request: Request, error: Exception) -> Response:
 async def _unstorable(request: Request, error: Exception) -> Response:
     detail = "the input holds what the database can't, such as a NUL character"
     return _answer(request, 422, "Invalid input", "invalid_input", detail)
+
+
+async def _client_left(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)  # for the log and the metrics: nobody reads it
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -5,13 +5,14 @@ from sqlalchemy.orm import Session
 
 from service.errors import Forbidden, TooMany
 from service.ownership import Caller, caller_of
-from service.tables import DatasetRow, JobRow, KeyRow
+from service.tables import DatasetRow, JobRow, KeyRow, ModelRow
 
 JOBS_RETRY_SECONDS = 10
 
 
 def check_bytes(session: Session) -> None:
-    """Raise Forbidden when the caller's data sets, new ones included, take more than they may."""
+    """Raise Forbidden when the caller's data sets and models, new ones included, take more than
+    they may."""
     caller = caller_of(session)
     if caller.max_bytes is None:
         return
@@ -19,10 +20,11 @@ def check_bytes(session: Session) -> None:
     stored = select(func.sum(DatasetRow.stored_bytes)).where(
         DatasetRow.owner == caller.owner, DatasetRow.deleted_at.is_(None)
     )
-    used = session.scalar(stored) or 0
+    weights = select(func.sum(ModelRow.weights_bytes)).where(ModelRow.owner == caller.owner)
+    used = sum(session.scalar(query) or 0 for query in (stored, weights))
     if used > caller.max_bytes:
         detail = (
-            f"quota 'bytes': the data sets of this key may take {caller.max_bytes:,} bytes; "
+            f"quota 'bytes': data sets and models of this key may take {caller.max_bytes:,} bytes; "
             f"with this one they would take {used:,}"
         )
         raise Forbidden("quota_exceeded", detail)

@@ -1,6 +1,7 @@
 """Samples in the data's own units and columns."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,21 @@ from trainer import Mixture
 
 @dataclass(frozen=True)
 class Drawn:
-    """Points as /assign takes them, (n, ...), the component that made each, (n,), and, unless they
-    are images, the same points as rows of a table."""
+    """What was made, (n, ...), the component that made each, (n,), and what rows stand for."""
 
-    points: NDArray[Any]
+    made: NDArray[Any]
     components: NDArray[np.int64]
-    table: pa.Table | None
+    encoding: Encoding | None  # none: images
+
+    @cached_property
+    def table(self) -> pa.Table | None:
+        """The points as rows of a table, unless they are images."""
+        return self.encoding.decode(self.made) if self.encoding else None
+
+    @property
+    def points(self) -> NDArray[Any]:
+        """The points as /assign takes them, (n, ...)."""
+        return self.encoding.encode(self.table) if self.encoding else self.made
 
     def as_table(self, with_components: bool) -> pa.Table:
         """The rows, and which component made them. Only for what is a table."""
@@ -56,8 +66,4 @@ def draw(
     temperature: float,
 ) -> Drawn:
     """``n`` points from one component or, with none named, from the mixture."""
-    points, components = mixture.sample(n, component, seed, temperature)
-    if encoding is None:
-        return Drawn(points, components, None)
-    table = encoding.decode(points)
-    return Drawn(encoding.encode(table), components, table)
+    return Drawn(*mixture.sample(n, component, seed, temperature), encoding)

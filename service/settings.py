@@ -44,7 +44,8 @@ class Settings(BaseSettings):
     quota_bytes: int | None = Field(
         100 << 30,
         ge=0,
-        description="bytes that the data sets of a key's owner may take, if the key says nothing",
+        description="bytes that the data sets and models of a key's owner may take, if the key "
+        "says nothing",
     )
     quota_jobs: int | None = Field(
         100,

@@ -4,13 +4,14 @@ All of it is found once, by the worker that trained the model.
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api_schemas.models import Feature
 from trainer import Mixture
-from trainer.points import Points, chunks
+from trainer.points import CHUNK_VALUES, Points, chunks
 from trainer.random import derived_seed
 
 TYPICAL, CANDIDATES = 10, 1_000  # members a component that are shown, and looked through
@@ -54,14 +55,21 @@ def typical_rows(
         return []
     rng = np.random.default_rng(derived_seed("typical", component))
     rows = np.sort(rng.permutation(rows)[:CANDIDATES])
-    members = points[rows]
-    if mixture.generators.has_density:
-        x = mixture.scaling.apply(members, mixture.device)
-        density = mixture.generators.select([component]).log_density(x)[:, 0].cpu().numpy()
-    else:
-        density = mixture.log_densities(members)[:, component]
+    at_once = max(1, CHUNK_VALUES // prod(points.shape[1:]))
+    parts = np.split(rows, range(at_once, len(rows), at_once))
+    density = np.concatenate([_densities(mixture, points[part], component) for part in parts])
     best: list[int] = rows[np.argsort(-density, kind="stable")[:TYPICAL]].tolist()
     return best
+
+
+def _densities(mixture: Mixture, members: Points, component: int) -> NDArray[np.floating]:
+    if not mixture.generators.has_density:
+        return mixture.log_densities(members)[:, component]
+    x = mixture.scaling.apply(members, mixture.device)
+    density: NDArray[np.floating] = (
+        mixture.generators.select([component]).log_density(x)[:, 0].cpu().numpy()
+    )
+    return density
 
 
 def _features(

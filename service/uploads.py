@@ -23,19 +23,16 @@ HELD_BYTES = 16 << 20  # of points to assign; what is larger goes through the di
 
 Body = bytes | Path
 
-BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 OPTION_FIELDS = DatasetOptions.model_json_schema()["properties"]
 LIST_FIELDS = ("columns",)  # given once for each of their values
-FORM_FIELDS = {"file": BINARY, "name": {"type": "string"}, **OPTION_FIELDS}
+FORM_FIELDS = {"file": openapi.BINARY, "name": openapi.TEXT, **OPTION_FIELDS}
 FILE_BODY = openapi.body(
     {
         MULTIPART: {"type": "object", "required": ["file"], "properties": FORM_FIELDS},
-        "text/csv": {"type": "string"},
-        media.NPY: BINARY,
-        "application/vnd.apache.parquet": BINARY,
-        "application/vnd.apache.arrow.stream": BINARY,
-        "application/zip": BINARY,
-        "application/octet-stream": BINARY,
+        media.CSV: openapi.TEXT,
+        **dict.fromkeys(
+            (media.NPY, media.PARQUET, media.ARROW, media.ZIP, media.OCTETS), openapi.BINARY
+        ),
     }
 )
 
@@ -48,6 +45,7 @@ class Form:
     fields: dict[str, str | list[str]]
 
 
+@asynccontextmanager
 async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
     """The file of a request, as its raw body or as ``file`` of a multipart form.
 

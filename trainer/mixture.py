@@ -34,6 +34,14 @@ class Samples(NamedTuple):
     components: NDArray[np.int64]
 
 
+class Membership(NamedTuple):
+    """What is known of N points and K components; a row of ``posterior`` adds up to 1."""
+
+    components: NDArray[np.int64]  # (N,)
+    log_densities: NDArray[np.float32]  # (N, K)
+    posterior: NDArray[np.float32]  # (N, K)
+
+
 @dataclass(frozen=True)
 class Mixture:
     """P_model = sum_j alpha_j P_gj. Points go in and come out in the data's own units."""
@@ -71,10 +79,7 @@ class Mixture:
 
         With a classifier P_d is stood for by the mixture itself. Raises InvalidPoints.
         """
-        scores = torch.cat(list(self._scores(points)))
-        if self.architecture.estimator == "classifier":
-            scores = scores - (scores + self._log_alpha()).logsumexp(1, keepdim=True)
-        return scores.cpu().numpy()
+        return torch.cat([*map(self._relative, self._scores(points))]).cpu().numpy()
 
     def assign(self, points: Points) -> NDArray[np.int64]:
         """The component of highest log density: (N, *shape) -> (N,). Raises InvalidPoints."""
@@ -82,8 +87,15 @@ class Mixture:
 
     def posterior(self, points: Points) -> NDArray[np.float32]:
         """P(component | point) with alpha as the prior: (N, *shape) -> (N, K), rows sum to 1."""
-        scores = torch.cat(list(self._scores(points)))
-        return (scores + self._log_alpha()).softmax(1).cpu().numpy()
+        return torch.cat([*map(self._weighed, self._scores(points))]).cpu().numpy()
+
+    def membership(self, points: Points) -> Membership:
+        """`assign`, `log_densities` and `posterior` at one pass. Raises InvalidPoints."""
+        parts = [
+            (scores.argmax(1), self._relative(scores), self._weighed(scores))
+            for scores in self._scores(points)
+        ]
+        return Membership(*(torch.cat(some).cpu().numpy() for some in zip(*parts, strict=True)))
 
     def log_likelihood(self, points: Points) -> NDArray[np.float64]:
         """log P_model at each point, in nats: (N, *shape) -> (N,).
@@ -224,6 +236,16 @@ class Mixture:
         self._check(points)
         for part in chunks(points):
             yield self.estimator.scores(self.scaling.apply(points[part], self.device))
+
+    def _relative(self, scores: Tensor) -> Tensor:
+        """Log densities, of a classifier to that of the mixture: (n, K) -> (n, K)."""
+        if self.architecture.estimator == "classifier":
+            scores = scores - (scores + self._log_alpha()).logsumexp(1, keepdim=True)
+        return scores.float()
+
+    def _weighed(self, scores: Tensor) -> Tensor:
+        """The posterior: (n, K) -> (n, K)."""
+        return (scores + self._log_alpha()).softmax(1).float()
 
     def _log_alpha(self) -> Tensor:
         return torch.from_numpy(self.alpha).log().to(self.device, torch.float32)

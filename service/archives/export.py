@@ -17,7 +17,7 @@ from api_schemas.archives import LOADER, MANIFEST, README, WEIGHTS, ArchivedFile
 from service import models
 from service.archives import load
 from service.database import Database
-from service.errors import Busy
+from service.errors import Busy, NotFound
 from service.storage.base import DISK_ERRORS
 from service.tables import ComponentRow, ModelRow, WeightChunkRow
 
@@ -76,13 +76,16 @@ def trace(weights: Path, folder: Path) -> None:
 
 
 def _write_weights(session: Session, model: ModelRow, path: Path) -> None:
-    """A chunk at a time."""
+    """A chunk at a time. Raises NotFound."""
     own = WeightChunkRow.model_id == model.id
     numbers = session.scalars(select(WeightChunkRow.number).where(own)).all()
     with path.open("wb") as file:
         for number in sorted(numbers):
             chunk = select(WeightChunkRow.data).where(own, WeightChunkRow.number == number)
-            file.write(session.scalars(chunk).one())
+            data = session.scalar(chunk)
+            if data is None:  # deleted since it was looked up
+                raise NotFound.of("model", model.id)
+            file.write(data)
 
 
 def _readme(model: ModelRow) -> str:

@@ -2,32 +2,37 @@
 
 import hashlib
 import json
+import threading
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api_schemas.archives import MANIFEST, MEMBERS, WEIGHTS, Manifest
-from service import models
+from api_schemas.datasets import MAX_NAME
+from api_schemas.models import Model
+from service import models, quotas
 from service.archives.weights import check_weights
+from service.database import Database
 from service.encoding import Encoding
-from service.errors import InvalidInput, TooLarge
+from service.errors import Busy, InvalidInput, TooLarge
 from service.ids import new_id
+from service.ingest.archive import open_archive, parts
+from service.ingest.source import check_columns
 from service.ownership import caller_of
 from service.tables import ModelRow
 from trainer.errors import DamagedState
 from trainer.points import check_shape
 
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MAX_MANIFEST_BYTES = 64 << 20
-MAX_DIRECTORY_BYTES = 1 << 16
-END, END_BYTES, END_64 = b"PK\5\6", 22, b"PK\6\7"
-READ_BYTES = 1 << 20
+MAX_DIRECTORY_BYTES = 1 << 20  # that of an export is small
+MAX_IMPORTS = 4  # one that goes on and those that wait, each of which holds a thread
+RETRY_SECONDS = "10"
 
 
 class Archive(NamedTuple):
@@ -39,21 +44,41 @@ class Archive(NamedTuple):
     sha256: str
 
 
+class Importer:
+    """Imports one archive at a time, as each is held in memory."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """No file of an archive may unpack to more than ``max_bytes``."""
+        self._max_bytes = max_bytes
+        self._places = threading.BoundedSemaphore(MAX_IMPORTS)
+        self._turn = threading.Lock()
+
+    def add(self, database: Database, path: Path) -> tuple[Model, bool]:
+        """The model of an archive, and whether it is new. Raises as `read` and `store` do, or
+        Busy."""
+        if not self._places.acquire(blocking=False):
+            detail = f"{MAX_IMPORTS} models are being imported already; try again later"
+            raise Busy("imports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
+        try:
+            with self._turn:
+                archive = read(path, self._max_bytes)
+                with database.write() as session:
+                    model, is_new = store(session, archive)
+                    return models.view(model), is_new
+        finally:
+            self._places.release()
+
+
 def read(path: Path, max_bytes: int) -> Archive:
     """The model in an archive, no file of which may unpack to more than ``max_bytes``.
 
     Raises InvalidInput or TooLarge.
     """
-    _check_directory(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = _members(archive, max_bytes)
-            text = archive.read(members[MANIFEST])
-            manifest = _manifest(text)
-            _check_files(archive, members, manifest)
-            weights = archive.read(members[WEIGHTS])
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise _refused(f"not a whole ZIP file: {error}") from error
+    with open_archive(path, MAX_DIRECTORY_BYTES) as archive:
+        members = _members(archive, max_bytes)
+        text = b"".join(parts(archive, members[MANIFEST]))
+        manifest = _manifest(text)
+        weights = _weights(archive, members, manifest)
     try:
         check_weights(weights, manifest.shape, manifest.alpha)
     except DamagedState as error:
@@ -62,7 +87,10 @@ def read(path: Path, max_bytes: int) -> Archive:
 
 
 def store(session: Session, archive: Archive) -> tuple[ModelRow, bool]:
-    """The model of an archive, and whether it is new: an owner's same archive is one model."""
+    """The model of an archive, and whether it is new: an owner's same archive is one model.
+
+    Raises Forbidden when it is over the owner's quota.
+    """
     own = ModelRow.owner == caller_of(session).owner  # as admins are shown everyone's
     same = select(ModelRow).where(own, ModelRow.archive_sha256 == archive.sha256)
     if known := session.scalars(same).first():
@@ -84,27 +112,12 @@ def store(session: Session, archive: Archive) -> tuple[ModelRow, bool]:
             models.add(session, model, archive.weights, [[] for _ in features], features)
     except IntegrityError:  # another request stored the same archive in this moment
         return session.scalars(same).one(), False
+    quotas.check_bytes(session)
     return model, True
 
 
 def _refused(msg: str) -> InvalidInput:
     return InvalidInput.at("body", "file", msg=msg, code="invalid_archive")
-
-
-def _check_directory(path: Path) -> None:
-    """Before it is read as a whole: that of an export is small."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - MAX_DIRECTORY_BYTES))
-        tail = file.read()
-    bare = tail[-END_BYTES:]
-    without_comment = bare.startswith(END) and bare.endswith(b"\0\0")
-    at = len(tail) - END_BYTES if without_comment else tail.rfind(END)
-    if at < 0 or len(tail) < at + END_BYTES:
-        raise _refused("not a ZIP file")
-    directory = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if directory > MAX_DIRECTORY_BYTES or tail[: max(0, at - 16)].endswith(END_64):
-        raise _refused("it has more files than an exported model")
 
 
 def _members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipInfo]:
@@ -116,10 +129,6 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipI
             raise _refused(f"{name[:100]!r} is no file of an exported model")
         if name in members:
             raise _refused(f"{name} is in it twice")
-        if info.header_offset < 0:
-            raise _refused("its beginning is missing")
-        if info.flag_bits & 1 or info.compress_type not in METHODS:
-            raise _refused(f"{name} is encrypted, or packed by other than deflate")
         cap = min(max_bytes, MAX_MANIFEST_BYTES) if name == MANIFEST else max_bytes
         if info.file_size > cap:
             detail = f"{name} unpacks to {info.file_size:,} bytes; at most {cap:,} are taken"
@@ -133,7 +142,7 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipI
 
 def _manifest(text: bytes) -> Manifest:
     try:
-        manifest = Manifest.model_validate_json(text)
+        manifest = Manifest.model_validate(from_json(text))
         json.dumps(manifest.metrics, allow_nan=False)
         _check_points(manifest)
     except ValidationError as error:
@@ -149,23 +158,30 @@ def _check_points(manifest: Manifest) -> None:
     """Raise ValueError unless shape, columns and features fit one another."""
     shape = manifest.shape
     check_shape((1, *shape))
+    if len(shape) == 1:
+        check_columns([column.name for column in manifest.columns])
     if len(shape) == 1 and Encoding(manifest.columns).dimensions != shape[0]:
         raise ValueError(f"its columns do not make points of {shape[0]} numbers")
+    if any(len(name) > MAX_NAME for c in manifest.columns for name in c.categories or ()):
+        raise ValueError(f"a category has over {MAX_NAME:,} characters")
     for features in manifest.features:
         if features and (len(shape) > 1 or len(features) != shape[0]):
             raise ValueError("its features are not those of its points")
 
 
-def _check_files(
+def _weights(
     archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], manifest: Manifest
-) -> None:
-    """Raise InvalidInput unless every file is what the manifest says."""
+) -> bytes:
+    """What is kept of the files. Raises InvalidInput unless each is what the manifest says."""
     if {*manifest.files} != {*members} - {MANIFEST}:
         raise _refused(f"its files are not those that {MANIFEST} names")
+    weights: list[bytes] = []
     for name, file in manifest.files.items():
         digest = hashlib.sha256()
-        with archive.open(members[name]) as member:
-            while part := member.read(READ_BYTES):
-                digest.update(part)
+        for part in parts(archive, members[name]):
+            digest.update(part)
+            if name == WEIGHTS:
+                weights.append(part)
         if digest.hexdigest() != file.sha256:
             raise _refused(f"{name} is not what {MANIFEST} says: its SHA-256 is another")
+    return b"".join(weights)

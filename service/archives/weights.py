@@ -23,23 +23,26 @@ def check_weights(data: bytes, point_shape: list[int], alpha: list[float]) -> No
     """Raise DamagedState unless these are the weights of a model of such points."""
     try:
         tensors, description = unpack(data, "mixture")
-        architecture = _architecture(description)
+        a = _architecture(description)
+        sizes = (a.hidden, a.latent, a.estimator_width, *a.shape, *a.filters)
+        _require(min(sizes) > 0 <= a.latent_gaussians, "its networks have a size that is none")
         _require(description["point_shape"] == point_shape, "its points have another shape")
-        _check_shapes(tensors, architecture, len(alpha))
+        _check_shapes(tensors, a, len(alpha))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, ("architecture", *first["loc"])))
         raise DamagedState(f"{where}: {first['msg']}") from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise DamagedState(f"its networks can't be built: {reason}") from error
-    _require(
-        architecture.shape == inner_shape(tuple(point_shape)), "its networks take other points"
-    )
-    no_density = (architecture.generator, architecture.estimator) == ("gan", "generators")
+    _require(a.shape == inner_shape(tuple(point_shape)), "its networks take other points")
+    no_density = (a.generator, a.estimator) == ("gan", "generators")
     _require(not no_density, "a GAN has no density of its own")
     _require(np.array_equal(tensors["alpha"].numpy(), alpha), "its alpha is another")
     _require(bool((tensors["scaling.scale"] > 0).all()), "its scaling is not positive")
+    if (reference := tensors.get("reference")) is not None:
+        is_sorted = reference.numel() > 0 and bool((reference.diff() >= 0).all())
+        _require(a.generator == "vae" and is_sorted, "reference is not that of a VAE, sorted")
     for name, tensor in tensors.items():
         _require(bool(tensor.isfinite().all()), f"{name} holds what is no finite number")
 

@@ -29,21 +29,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class PointSpec:
-    """The points that a model takes: rows of a table by their encoding, or images."""
+    """The points that a model of K components takes: rows by their encoding, or images."""
 
     shape: tuple[int, ...]
+    components: int
     encoding: Encoding | None
 
     @classmethod
     def of(cls, model: ModelRow) -> "PointSpec":
         """Of a model's training points."""
         columns = [Column.model_validate(column) for column in model.columns]
-        return cls(tuple(model.shape), Encoding(columns) if len(model.shape) == 1 else None)
+        encoding = Encoding(columns) if len(model.shape) == 1 else None
+        return cls(tuple(model.shape), len(model.alpha), encoding)
 
     @property
     def piece_rows(self) -> int:
-        """Points that are held at once."""
-        return max(1, min(PIECE_ROWS, PIECE_VALUES // prod(self.shape)))
+        """Points that are held at once, with K values each of what is answered."""
+        return max(1, min(PIECE_ROWS, PIECE_VALUES // max(prod(self.shape), self.components)))
 
     def table(self) -> Encoding:
         """Raises InvalidPoints when the points are images."""

@@ -1,14 +1,11 @@
 """Files of points: opened as for training, then taken as the model's own."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
 
 from api_schemas.datasets import DatasetOptions
 from service.batches.batch import Batch, Pieces, PointSpec
-from service.encoding import Encoding
+from service.encoding import Encoding, some
 from service.ingest import arrow, csv, images
 from service.ingest.reader import explained
 from service.ingest.source import bad_file
@@ -16,38 +13,36 @@ from service.ingest.table import Table
 from trainer.npy import map_npy
 
 
-def open_npy(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
+def open_npy(path: Path, spec: PointSpec) -> Batch:
     """An array, mapped. Raises InvalidPoints."""
     return spec.batch(map_npy(path))
 
 
-def open_csv(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
-    """Columns by the names in its header line or, without one, in the model's order."""
+def open_csv(path: Path, spec: PointSpec) -> Batch:
+    """Columns by the names in its first line or, where it lacks any, in the model's order."""
     encoding = spec.table()
-    dialect = csv.find_dialect(path)
+    dialect = csv.find_dialect(path, encoding.names)
     if not dialect.has_header:
         if len(dialect.names) != len(encoding.names):
             raise bad_file(
-                f"the first line has {len(dialect.names)} values and names no columns; the model "
-                f"was trained on {len(encoding.names)} columns"
+                f"the first line has {len(dialect.names)} values and does not name the "
+                f"{len(encoding.names)} columns of the model: {some(encoding.names)}"
             )
         dialect = replace(dialect, names=encoding.names)
-    schema = pa.schema([(name, pa.string()) for name in dialect.names])
-    batches = partial(csv.batches, path, dialect)
-    return _rows(Table(schema, batches, typed=False, place=dialect.place), spec)
+    return _rows(csv.text_table(path, dialect), spec)
 
 
-def open_parquet(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
+def open_parquet(path: Path, spec: PointSpec) -> Batch:
     """Columns by name."""
     return _rows(arrow.parquet_table(path), spec)
 
 
-def open_ipc(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
+def open_ipc(path: Path, spec: PointSpec) -> Batch:
     """Columns by name, of an Arrow stream or file."""
     return _rows(arrow.ipc_table(path), spec)
 
 
-def open_image(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
+def open_image(path: Path, spec: PointSpec) -> Batch:
     """One image."""
     if path.stat().st_size > images.MAX_IMAGE_BYTES:
         raise bad_file(f"the image is larger than {images.MAX_IMAGE_BYTES:,} bytes")

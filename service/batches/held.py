@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from api_schemas.common import ProblemError
 from api_schemas.datasets import Column
@@ -14,10 +14,8 @@ from api_schemas.inference import AssignRequest
 from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding
 from service.errors import BadRequest, InvalidInput
+from service.nested import NotNumbers, is_number, numbers, shown
 from trainer.npy import parse_npy
-from trainer.points import Points
-
-LITERALS = (b"true", b"false")  # numpy takes them for numbers where others stand beside them
 
 
 def open_npy(data: bytes, spec: PointSpec) -> Batch:
@@ -27,15 +25,27 @@ def open_npy(data: bytes, spec: PointSpec) -> Batch:
 
 def open_json(data: bytes, spec: PointSpec) -> Batch:
     """Raises BadRequest, InvalidInput or InvalidPoints."""
-    try:
-        points = AssignRequest.model_validate_json(data).points
-    except ValidationError as error:
-        raise _invalid_json(error) from error
+    points = _given_points(data)
     if any(isinstance(point, dict) for point in points):
         return _from_records(points, spec.table(), spec)
     if spec.encoding and not _is_plain(spec.encoding):
         return _from_records(list(_named(points, spec.encoding)), spec.encoding, spec)
-    return Batch(spec.cut(_array(points, any(word in data for word in LITERALS))))
+    try:
+        return Batch(spec.cut(numbers(points)))
+    except NotNumbers as error:
+        raise InvalidInput.at("body", "points", *error.loc, msg=str(error)) from error
+
+
+def _given_points(data: bytes) -> list[Any]:
+    """The nested lists or records of a body. Parsed first: pydantic, asked to, is far slower."""
+    try:
+        return AssignRequest.model_validate(from_json(data)).points
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInput.at("body", *first["loc"], msg=first["msg"]) from error
+    except ValueError as error:
+        where = [ProblemError(loc=["body"], msg=f"Invalid JSON: {error}")]
+        raise BadRequest("malformed_json", f"body: Invalid JSON: {error}", where) from error
 
 
 def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Batch:
@@ -74,7 +84,7 @@ def _column(points: list[dict[str, Any]], column: Column, first_row: int) -> pa.
     to_value, fits, kind = RULES.get(column.type, NUMBER)
     for row, value in enumerate(values, first_row):
         if value is not None and not fits(value):
-            msg = f"{_shown(value)} is not {kind}"
+            msg = f"{shown(value)} is not {kind}"
             raise InvalidInput.at("body", "points", row, column.name, msg=msg)
     return pa.array([None if value is None else to_value(value) for value in values])
 
@@ -84,54 +94,13 @@ def _is_plain(encoding: Encoding) -> bool:
     return all(c.fill is None and c.type in ("number", "integer") for c in encoding.columns)
 
 
-def _array(points: list[Any], has_literals: bool) -> Points:
-    try:
-        array = np.asarray(points)
-    except ValueError as error:
-        raise InvalidInput.at("body", "points", msg="rows differ in length") from error
-    if has_literals or array.dtype.kind not in "iuf":
-        *loc, value = _first_non_number(points, []) or [points]
-        msg = f"{_shown(value)} is not a number"
-        raise InvalidInput.at("body", "points", *loc, msg=msg)
-    return array
-
-
-def _first_non_number(value: Any, loc: list[Any]) -> list[Any]:
-    """Path to the first leaf that is no number, then the leaf; nothing if there is none."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if found := _first_non_number(item, [*loc, index]):
-                return found
-        return []
-    return [] if _is_number(value) else [*loc, value]
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, float):
-        return True
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value)[:100]
-
-
-def _invalid_json(error: ValidationError) -> BadRequest | InvalidInput:
-    found = error.errors(include_url=False)
-    errors = [ProblemError(loc=["body", *e["loc"]], msg=e["msg"]) for e in found]
-    detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors)
-    if any(e["type"] == "json_invalid" for e in found):
-        return BadRequest("malformed_json", detail, errors)
-    return InvalidInput("invalid_input", detail, errors)
-
-
 Rule = tuple[Callable[[Any], Any], Callable[[Any], bool], str]  # what makes a value, of what kind
-NUMBER: Rule = (float, _is_number, "a number")
+NUMBER: Rule = (float, is_number, "a number")
 RULES: dict[str, Rule] = {
     "boolean": (bool, lambda value: value in (0, 1) and not isinstance(value, str), "a boolean"),
     "category": (
         lambda value: value if isinstance(value, str) else json.dumps(value),
-        lambda value: isinstance(value, str) or _is_number(value),
+        lambda value: isinstance(value, str) or is_number(value),
         "text",
     ),
 }

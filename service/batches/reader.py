@@ -16,16 +16,15 @@ HELD: Mapping[str, Callable[[bytes, PointSpec], Batch]] = {
     media.JSON: held.open_json,
     media.NPY: held.open_npy,
 }
-FILES: Mapping[str, Callable[[Path, PointSpec, int], Batch]] = {
+FILES: Mapping[str, Callable[[Path, PointSpec], Batch]] = {
     media.NPY: files.open_npy,
     media.CSV: files.open_csv,
     media.PARQUET: files.open_parquet,
     media.ARROW: files.open_ipc,
     media.PNG: files.open_image,
     media.JPEG: files.open_image,
-    media.ZIP: files.open_zip,
 }
-TAKEN = tuple({**HELD, **FILES})
+TAKEN = tuple({**HELD, **FILES, media.ZIP: files.open_zip})
 
 
 def open_batch(body: Body, content_type: str | None, spec: PointSpec, max_bytes: int) -> Batch:
@@ -40,7 +39,10 @@ def open_batch(body: Body, content_type: str | None, spec: PointSpec, max_bytes:
         with body.open("rb") as file:
             head = file.read(HEAD_BYTES)
         media_type = media.body_type(content_type, head, TAKEN)
-        batch = FILES[media_type](body, spec, max_bytes)
+        if media_type == media.ZIP:
+            batch = files.open_zip(body, spec, max_bytes)
+        else:
+            batch = FILES[media_type](body, spec)
     return replace(batch, pieces=_capped(batch.pieces, max_bytes))
 
 

@@ -2,10 +2,13 @@
 
 import codecs
 import re
+from collections.abc import Collection
+from contextlib import suppress
 from csv import Error as CsvError
 from csv import reader as csv_reader
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,17 +37,17 @@ class Dialect:
     names: list[str]
     first_line_bytes: int
 
-    def place(self, row: int) -> str:
-        """Where a row of points, from 0, stands in the file."""
-        return f"line {row + 1 + self.has_header}"
-
 
 def open_source(path: Path, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the line and column of what can't be used."""
-    dialect = find_dialect(path)
+    return table_source(text_table(path, find_dialect(path)), options, max_bytes)
+
+
+def text_table(path: Path, dialect: Dialect) -> Table:
+    """A file's columns, all of them text."""
     schema = pa.schema([(name, pa.string()) for name in dialect.names])
-    table = Table(schema, partial(batches, path, dialect), typed=False, place=dialect.place)
-    return table_source(table, options, max_bytes)
+    where = partial(place, path, dialect)
+    return Table(schema, partial(batches, path, dialect), typed=False, place=where)
 
 
 def batches(path: Path, dialect: Dialect, names: list[str]) -> Batches:
@@ -75,11 +78,25 @@ def batches(path: Path, dialect: Dialect, names: list[str]) -> Batches:
         ) as reader:
             yield from reader
     except (pa.ArrowInvalid, UnicodeError) as error:
-        _explain(error)
+        _explain(error, path, dialect)
 
 
-def find_dialect(path: Path) -> Dialect:
-    """From the first two lines and, for the encoding, all bytes. Raises InvalidInput."""
+def place(path: Path, dialect: Dialect, row: int) -> str:
+    """Where a row of points, from 0, ends in the file: a row may span lines, a line be blank."""
+    before = row + dialect.has_header
+    with path.open(encoding=dialect.encoding, newline="") as file, suppress(CsvError):
+        lines = csv_reader(file, delimiter=dialect.delimiter)
+        rows = (lines.line_num for fields in lines if fields or len(dialect.names) == 1)
+        if line := next(islice(rows, before, None), None):
+            return f"line {line}"
+    return f"row {row}"
+
+
+def find_dialect(path: Path, known: Collection[str] = ()) -> Dialect:
+    """From the first two lines and, for the encoding, all bytes.
+
+    With ``known`` names the first line is a header exactly if it has them all. Raises InvalidInput.
+    """
     encoding = find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         first, second = file.readline(MAX_LINE), file.readline(MAX_LINE)
@@ -88,7 +105,7 @@ def find_dialect(path: Path) -> Dialect:
     bare = re.sub(r'"[^"]*"', "", first)
     delimiter = max(DELIMITERS, key=bare.count)
     names, values = _split(first, delimiter), _split(second, delimiter)
-    has_header = _is_header(names, values)
+    has_header = {*known} <= {*names} if known else _is_header(names, values)
     if not has_header:
         names = [f"x{i}" for i in range(len(names))]
     check_columns(names)
@@ -132,8 +149,8 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 def _is_header(first: list[str], second: list[str]) -> bool:
     """A line without numbers is one; with some, where a word stands above a number."""
-    if first == [str(i) for i in range(len(first))]:  # pandas' header for columns without names
-        return True
+    if len(first) > 2 and first == [str(i) for i in range(len(first))]:
+        return True  # pandas' header for columns without names; fewer are likelier a point
     if not any(_is_number(field) for field in first):
         return True
     above = zip(first, second, strict=False)
@@ -152,11 +169,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _explain(error: Exception) -> NoReturn:
+def _explain(error: Exception, path: Path, dialect: Dialect) -> NoReturn:
     message = str(error)
     if "Could not skip" in message or "Empty CSV" in message:
         raise bad_file("the file holds no points")
     if ragged := COLUMNS_ERROR.search(message):
-        line, expected, got = ragged.groups()
-        raise bad_file(f"line {line} has {got} columns, the first line {expected}")
+        line, expected, got = map(int, ragged.groups())
+        where = place(path, dialect, line - 1 - dialect.has_header)
+        raise bad_file(f"{where} has {got} columns, the first line {expected}")
     raise bad_file(first_line(error))

@@ -80,11 +80,12 @@ def decode(data: bytes, name: str) -> NDArray[Any]:
     """A PNG or JPEG as (H, W) when grey, else (3, H, W), of uint8. Raises InvalidInput."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-            if image.width * image.height * len(image.getbands()) > MAX_DIMENSIONS:
-                raise ValueError(f"it has over {MAX_DIMENSIONS:,} values")
             if image.mode not in MODES:
                 raise ValueError(f"its mode {image.mode} is not taken")
-            array = np.asarray(image.convert(MODES[image.mode]))
+            mode = MODES[image.mode]
+            if image.width * image.height * Image.getmodebands(mode) > MAX_DIMENSIONS:
+                raise ValueError(f"it has over {MAX_DIMENSIONS:,} values")
+            array = np.asarray(image.convert(mode))
     except UNDECODABLE as error:
         msg = "it is neither PNG nor JPEG" if "cannot identify" in str(error) else first_line(error)
         raise bad_file(f"{name} can't be read: {msg}") from error

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from api_schemas.datasets import Categories, Column, ColumnType
+from api_schemas.datasets import MAX_NAME, Categories, Column, ColumnType
 from service.encoding import first_failing, to_numbers
 from service.ingest.source import bad_file
 
-MAX_CATEGORIES, MAX_CATEGORY_LENGTH = 1000, 1000
+MAX_CATEGORIES = 1000
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./-]\d\d?[./-]\d{2,4}( .*)?|\d\d?:\d\d(:.*)?")
 BOOLEANS = pa.array(["false", "true"])
 ADVICE = "leave the column out with 'columns', or choose categories=onehot"
@@ -76,8 +76,8 @@ class ColumnScan:
         return "text"
 
     def _check_lengths(self, text: pa.Array) -> None:
-        if pc.any(pc.greater(pc.utf8_length(text), MAX_CATEGORY_LENGTH)).as_py():
-            long = f"text of over {MAX_CATEGORY_LENGTH:,} characters"
+        if pc.any(pc.greater(pc.utf8_length(text), MAX_NAME)).as_py():
+            long = f"text of over {MAX_NAME:,} characters"
             raise bad_file(f"column {self._name!r} has {long}, which is no category")
 
     def _check_text(self, array: pa.Array, first_row: int) -> None:

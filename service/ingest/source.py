@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api_schemas.datasets import Column
+from api_schemas.datasets import MAX_NAME, Column
 from service.encoding import some
 from service.errors import InvalidInput
 from service.unpacking import MAX_COLUMNS
@@ -45,11 +45,14 @@ def first_line(error: Exception) -> str:
 
 
 def check_columns(names: list[str]) -> None:
-    """Raise InvalidInput unless a table's columns are few enough and distinct."""
+    """Raise InvalidInput unless a table's columns are few enough, and their names short and
+    distinct."""
     if not names:
         raise bad_file("the table has no columns")
     if len(names) > MAX_COLUMNS:
         raise bad_file(f"{len(names):,} columns; at most {MAX_COLUMNS:,} are taken")
+    if any(len(name) > MAX_NAME for name in names):
+        raise bad_file(f"the name of a column is longer than {MAX_NAME:,} characters")
     if (twice := _repeated(names)) is not None:
         raise bad_file(f"column {twice!r} occurs twice")
 

@@ -7,18 +7,17 @@ from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.models import AssignedRow, ScoredRow
-from service import answers, assign_jobs, assignments, media, models
+from service import answers, assign_jobs, assignments, media, models, openapi
 from service.dependencies import Parts, PartsDep
-from service.paging import Limit, Number
+from service.paging import AfterRow, Limit
 from service.problems import responses
 from service.routing import GuardedRoute
-from service.uploads import BINARY
 
 router = APIRouter(route_class=GuardedRoute)
 
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
 ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type: {"schema": BINARY} for media_type in WHOLE}}
+    200: {"content": {media_type: {"schema": openapi.BINARY} for media_type in WHOLE}}
 }
 
 Accept = Annotated[str | None, Header()]
@@ -34,7 +33,7 @@ def list_assignments(
     parts: PartsDep,
     ref: str,
     component: int | None = None,
-    after: Number = -1,
+    after: AfterRow = -1,
     limit: Limit = 20,
     accept: Accept = None,
 ) -> Page[AssignedRow] | Response:
@@ -61,7 +60,7 @@ def list_job_assignments(
     parts: PartsDep,
     job_id: str,
     component: int | None = None,
-    after: Number = -1,
+    after: AfterRow = -1,
     limit: Limit = 20,
     accept: Accept = None,
 ) -> Page[AssignedRow] | Response:

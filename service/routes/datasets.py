@@ -1,28 +1,22 @@
 """/datasets"""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select
 
 from api_schemas.common import Page
 from api_schemas.datasets import Dataset, DatasetCreate, PointRow
-from service import datasets, idempotency, media, uploads
-from service.dependencies import Parts, PartsDep
+from service import datasets, idempotency, media, openapi, uploads
+from service.dependencies import FileDep, Parts, PartsDep
 from service.idempotency import IdempotencyKey
-from service.paging import After, Limit, newest_first
+from service.paging import After, AfterRow, Limit, newest_first
 from service.pictures import grid
 from service.problems import responses, validated
 from service.routing import GuardedRoute
 from service.tables import DatasetRow
 
 router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=GuardedRoute)
-
-
-async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:
-    async for form in uploads.receive(request, parts.storage):
-        yield form
 
 
 @router.post(
@@ -38,7 +32,7 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
 def upload_dataset(
     parts: PartsDep,
     request: Request,
-    form: Annotated[uploads.Form, Depends(received_file)],
+    form: FileDep,
     query: Annotated[DatasetCreate, Query()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -78,14 +72,14 @@ def delete_dataset(parts: PartsDep, dataset_id: str) -> None:
     "/{dataset_id}/rows",
     response_model=Page[PointRow],
     responses={
-        200: {"content": {media.PNG: {"schema": uploads.BINARY}}},
+        200: {"content": {media.PNG: {"schema": openapi.BINARY}}},
         **responses(404, 406, 422, 503),
     },
 )
 def list_rows(
     parts: PartsDep,
     dataset_id: str,
-    after: Annotated[int, Query(ge=-1, lt=2**62, description="last row of the page before")] = -1,
+    after: AfterRow = -1,
     limit: Limit = 20,
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[PointRow] | Response:

@@ -40,7 +40,7 @@ MAX_SAMPLE_VALUES = 1 << 24
 MAX_JSON_VALUES = 1 << 21
 MAX_PICTURED = 4096
 SMALL_BODY = 1 << 14  # of points that are computed with those of other requests
-NAMED = 20  # ignored columns, as many as a header names
+NAMED, NAMED_BYTES = 20, 2048  # ignored columns, as many as a header names
 
 ASSIGN_TYPES = (media.JSON, media.NPY, media.CSV, media.PARQUET, media.ARROW)
 IMAGE_TYPES = (media.JSON, media.NPY, media.NPZ, media.PNG)
@@ -243,7 +243,7 @@ def _assigned(
     pieces = _counted(parts, pieces)
     headers = {"Kvae-Model": model_id}
     if ignored:
-        headers["Kvae-Ignored-Columns"] = ", ".join(map(quote, ignored[:NAMED]))
+        headers["Kvae-Ignored-Columns"] = _named(ignored)
     if media_type == media.JSON:
         return _json(_assignment(model_id, pieces), headers)
 
@@ -256,6 +256,12 @@ def _assigned(
     return answers.answer(parts.storage, media_type, headers, write)
 
 
+def _named(columns: list[str]) -> str:
+    """As many names as a header should hold."""
+    text = ", ".join(quote(name[:100]) for name in columns[:NAMED])
+    return text if len(text) <= NAMED_BYTES else text[:NAMED_BYTES].rpartition(", ")[0]
+
+
 def _counted(parts: Parts, pieces: Iterable[assigning.Assigned]) -> Iterator[assigning.Assigned]:
     for piece in pieces:
         parts.metrics.assigned_rows.inc(len(piece["components"]))
@@ -265,13 +271,15 @@ def _counted(parts: Parts, pieces: Iterable[assigning.Assigned]) -> Iterator[ass
 def _assignment(model: str, pieces: Iterable[assigning.Assigned]) -> Assignment:
     """All pieces in one. Raises InvalidInput when they are too many values for JSON."""
     lists: dict[str, list[Any]] = {}
+    n = 0
     for piece in pieces:
-        for name, values in piece.items():
-            lists.setdefault(name, []).extend(values.tolist())
+        n += len(piece["components"])
         largest = MAX_JSON_VALUES // sum(values[0].size for values in piece.values())
-        if len(lists["components"]) > largest:
+        if n > largest:
             msg = f"at most {largest:,} points at once can be answered as JSON; more were sent"
             raise InvalidInput.at("body", "points", msg=msg)
+        for name, values in piece.items():
+            lists.setdefault(name, []).extend(values.tolist())
     return Assignment(model=model, **lists)
 
 

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint, JobEvent
-from service import checkpoints, event_stream, events, jobs, media, previews
+from service import checkpoints, event_stream, events, jobs, media, openapi, previews
 from service.dependencies import PartsDep
 from service.event_stream import EventStream
 from service.paging import Limit
 from service.problems import responses
 from service.routing import GuardedRoute
 from service.transitions import ENDED
-from service.uploads import BINARY
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=GuardedRoute)
 
@@ -76,7 +75,7 @@ def list_checkpoints(
     "/preview",
     response_class=Response,
     responses={
-        200: {"content": {media.PNG: {"schema": BINARY}}},
+        200: {"content": {media.PNG: {"schema": openapi.BINARY}}},
         304: {"description": "It is what the If-None-Match header names"},
         **responses(404, 422, 503),
     },

@@ -26,7 +26,7 @@ from service.tables import DatasetRow, JobRow
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=GuardedRoute)
 
 FORM_FIELDS = {
-    "file": uploads.BINARY,
+    "file": openapi.BINARY,
     "components": {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]},
     "preset": {"type": "string", "enum": list(get_args(PresetName))},
     "name": {"type": "string"},
@@ -49,7 +49,7 @@ async def received_job(request: Request, parts: PartsDep) -> AsyncIterator[bytes
     if media_type == media.JSON:
         yield await request.body()
     elif media_type == uploads.MULTIPART:
-        async for form in uploads.receive(request, parts.storage):
+        async with uploads.receive(request, parts.storage) as form:
             yield form
     else:
         raise UnsupportedMediaType(

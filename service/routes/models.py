@@ -1,11 +1,10 @@
 """/models"""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Annotated
+from typing import IO
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -13,17 +12,16 @@ from sqlalchemy.orm import selectinload
 from api_schemas.common import Page
 from api_schemas.models import Component, ComponentDetail, Model
 from service import answers, components, media, models, openapi, uploads
-from service.archives import imports
-from service.dependencies import PartsDep
+from service.dependencies import FileDep, PartsDep
 from service.errors import InvalidInput
-from service.paging import After, Limit, Number, newest_first
+from service.paging import After, AfterRow, Limit, newest_first
 from service.problems import responses
 from service.routing import GuardedRoute
 from service.tables import ModelRow
 
 router = APIRouter(prefix="/models", tags=["models"], route_class=GuardedRoute)
 
-FORM = {"type": "object", "required": ["file"], "properties": {"file": uploads.BINARY}}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": openapi.BINARY}}
 ARCHIVE = {"Content-Disposition": 'attachment; filename="model.zip"'}
 SAMPLES = 8  # that a component shows
 
@@ -36,11 +34,6 @@ def list_models(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page
         return newest_first(session, query, ModelRow.id, after, limit, models.view)
 
 
-async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uploads.Form]:
-    async for form in uploads.receive(request, parts.storage):
-        yield form
-
-
 @router.post(
     "",
     status_code=201,
@@ -48,11 +41,11 @@ async def received_file(request: Request, parts: PartsDep) -> AsyncIterator[uplo
         200: {"model": Model, "description": "The same archive was imported before"},
         **responses(400, 413, 422, 503),
     },
-    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: uploads.BINARY}),
+    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: openapi.BINARY}),
 )
 def import_model(
     parts: PartsDep,
-    form: Annotated[uploads.Form, Depends(received_file)],
+    form: FileDep,
     response: Response,
 ) -> Model:
     """Import an exported archive, as the raw body or as `file` of a form.
@@ -62,10 +55,7 @@ def import_model(
     """
     for name in form.fields:
         raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
-    archive = imports.read(form.upload.path, parts.settings.model_cache_bytes)
-    with parts.database.write() as session:
-        row, is_new = imports.store(session, archive)
-        model = models.view(row)
+    model, is_new = parts.importer.add(parts.database, form.upload.path)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/models/{model.id}"
     return model
@@ -92,7 +82,7 @@ def delete_model(parts: PartsDep, ref: str) -> None:
     "/{ref}/export",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {media.ZIP: {"schema": uploads.BINARY}}},
+        200: {"content": {media.ZIP: {"schema": openapi.BINARY}}},
         **responses(404, 422, 503),
     },
 )
@@ -112,7 +102,7 @@ def export_model(parts: PartsDep, ref: str) -> StreamingResponse:
 
 @router.get("/{ref}/components", responses=responses(404, 422, 503))
 def list_components(
-    parts: PartsDep, ref: str, after: Number = -1, limit: Limit = 20
+    parts: PartsDep, ref: str, after: AfterRow = -1, limit: Limit = 20
 ) -> Page[Component]:
     """The components of a model, in order."""
     with parts.database.read() as session:

@@ -1,15 +1,16 @@
 """/v2: the Open Inference Protocol"""
 
-from collections.abc import Callable
 from http import HTTPStatus
 from importlib.metadata import version as version_of
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from api_schemas.inference import AssignField
 from api_schemas.oip import (
     InferError,
     InferRequest,
@@ -22,19 +23,17 @@ from api_schemas.oip import (
     ServerReady,
     TensorMetadata,
 )
-from service import media, models, oip, openapi
+from service import assigning, media, models, oip, openapi
 from service.dependencies import OpenPartsDep, Parts, PartsDep
-from service.errors import BadRequest, NotFound, UnsupportedMediaType
+from service.errors import NotFound, UnsupportedMediaType
 from service.routing import GuardedRoute, OpenRoute
 from service.tables import ModelRow
-from trainer import Mixture
 from trainer.points import Points
 
-OCTETS = "application/octet-stream"
 PLATFORM = "kvae"
 FEW_BYTES = 1 << 14  # of a body that is parsed on the event loop
 FEW_VALUES = 1 << 11  # of points that are computed with those of other requests
-MAX_JSON_VALUES = 1 << 21
+FIELDS: dict[OutputName, str] = {"component": "components"}  # what differs in name
 
 TAG = "open inference protocol"
 PROBLEM: dict[int | str, dict[str, Any]] = {
@@ -57,9 +56,9 @@ probes = APIRouter(
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "response_model_exclude_none": True,
-    "responses": {200: {"content": {OCTETS: {"schema": openapi.BINARY}}}},
+    "responses": {200: {"content": {media.OCTETS: {"schema": openapi.BINARY}}}},
     "openapi_extra": openapi.body(
-        {media.JSON: openapi.ref("InferRequest"), OCTETS: openapi.BINARY}
+        {media.JSON: openapi.ref("InferRequest"), media.OCTETS: openapi.BINARY}
     ),
 }
 
@@ -147,15 +146,12 @@ async def infer_by_version(
 async def _infer(
     parts: Parts, name: str, version: str | None, request: InferRequest, points: Points
 ) -> Response:
-    names: list[OutputName] = [output.name for output in request.outputs] or ["component"]
-    if len(set(names)) < len(names):
-        raise BadRequest("invalid_input", "an output is asked for twice")
-    if names == ["component"] and points.size <= FEW_VALUES:
+    if oip.wanted(request) == ["component"] and points.size <= FEW_VALUES:
         found = await parts.inference.assign(parts.database, name, lambda spec: spec.batch(points))
         _check_version(name, version, found.model_id)
         answer = _answer(request, name, found.model_id, {"component": found.components})
     else:
-        answer = await run_in_threadpool(_compute, parts, name, version, request, points, names)
+        answer = await run_in_threadpool(_compute, parts, name, version, request, points)
     parts.metrics.assigned_rows.inc(len(points))
     return answer
 
@@ -166,23 +162,18 @@ def _compute(
     version: str | None,
     request: InferRequest,
     points: Points,
-    names: list[OutputName],
 ) -> Response:
     model = _find(parts, name, version)
-    mixture = parts.inference.cache.get(model.id).mixture
-    tensors = parts.inference.run(lambda: _tensors(mixture, points, names))
-    return _answer(request, name, model.id, tensors)
-
-
-def _tensors(
-    mixture: Mixture, points: Points, names: list[OutputName]
-) -> dict[OutputName, NDArray[Any]]:
-    compute: dict[OutputName, Callable[[Points], NDArray[Any]]] = {
-        "component": mixture.assign,
-        "log_densities": mixture.log_densities,
-        "posterior": mixture.posterior,
+    oip.check_size(request, len(points), len(model.alpha))
+    mixture, spec = parts.inference.cache.get(model.id)
+    outputs = oip.wanted(request)
+    fields: list[AssignField] = [output for output in outputs if output != "component"]
+    pieces = [*assigning.assigned(parts.inference, mixture, spec.batch(points), fields)]
+    tensors = {
+        output: np.concatenate([piece[FIELDS.get(output, output)] for piece in pieces])
+        for output in outputs
     }
-    return {name: compute[name](points) for name in names}
+    return _answer(request, name, model.id, tensors)
 
 
 def _answer(
@@ -192,10 +183,10 @@ def _answer(
     response = InferResponse(
         model_name=name, model_version=model_id, id=request.id, outputs=outputs
     )
-    body, json_length = oip.answer(request, response, list(tensors.values()), MAX_JSON_VALUES)
+    body, json_length = oip.answer(request, response, list(tensors.values()))
     if json_length is None:
         return Response(body, media_type=media.JSON)
-    return Response(body, media_type=OCTETS, headers={oip.JSON_LENGTH: str(json_length)})
+    return Response(body, media_type=media.OCTETS, headers={oip.JSON_LENGTH: str(json_length)})
 
 
 def _find(parts: Parts, name: str, version: str | None = None) -> ModelRow:

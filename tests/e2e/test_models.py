@@ -98,7 +98,7 @@ BAD: list[tuple[str, str, dict[str, Any], int, str, str]] = [
     ("GET", "/models/default/components/-1", {}, 422, "component_not_found", "no component -1"),
     ("GET", "/models/default/components/x", {}, 422, "invalid_input", "path.component"),
     ("GET", "/models/mdl_x/export", {}, 404, "model_not_found", "'mdl_x'"),
-    ("POST", "/models", {"content": b"", "headers": ZIP}, 422, "invalid_archive", "not a ZIP"),
+    ("POST", "/models", {"content": b"", "headers": ZIP}, 422, "invalid_file", "not a zip"),
     ("POST", "/models", {"content": bytes(MAX_BODY + 1)}, 413, "body_too_large", "larger than"),
     ("POST", "/models", {"files": {"data": b"x"}}, 400, "file_missing", "'file'"),
     (

@@ -56,9 +56,16 @@ def image(array: NDArray[Any], kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def zipped(members: Mapping[str, bytes]) -> bytes:
+def palette(array: NDArray[Any]) -> bytes:
+    """(H, W) of uint8 as a PNG file whose pixels are numbers of colours."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    Image.fromarray(array).convert("P").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()

@@ -15,15 +15,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load as load_tensors
+from sqlalchemy import select
 
 from api_schemas.archives import MEMBERS
 from service import assignments, components, models
 from service.archives import export, imports, load
 from service.archives.export import Exporter
 from service.database import Database, migrate
-from service.errors import Busy, NotFound, ServiceError
+from service.errors import Busy, Forbidden, NotFound, ServiceError
 from service.ownership import Caller
 from service.storage import Folder
+from service.tables import ModelRow
 from tests.points import three_blobs
 from tests.service.fits import fit_blobs, publish
 from tests.service.onnx import check_onnx
@@ -48,6 +50,7 @@ assigned = model.assign(torch.tensor(json.loads(sys.argv[1])))
 print(json.dumps([points.tolist(), components.tolist(), assigned.tolist()]))
 """
 Files = dict[str, bytes]
+X = {"name": "x", "type": "number"}
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +169,11 @@ def spoiled(files: Files) -> Files:
     return with_tensors(files, lambda tensors, _: tensors["scaling.shift"].fill_(torch.nan))
 
 
+def reference(files: Files, values: list[float]) -> Files:
+    new = torch.tensor(values, dtype=torch.float64)
+    return with_tensors(files, lambda tensors, _: tensors.update(reference=new))
+
+
 def without(files: Files, name: str) -> Files:
     return {n: data for n, data in files.items() if n != name}
 
@@ -179,8 +187,8 @@ BAD: dict[str, tuple[Callable[[Files], Files], str]] = {
     "unlisted": (lambda f: without(f, "load.py"), "not those that model.json names"),
     "another loader": (lambda f: f | {"load.py": b"import os"}, "load.py is not what model.json"),
     "bomb": (lambda f: with_weights(f, bytes(MAX_BYTES + 1)), "unpacks to 1,048,577 bytes"),
-    "not json": (lambda f: f | {"model.json": b"{"}, "model.json: it: Invalid JSON"),
-    "deep json": (lambda f: f | {"model.json": b"[" * 10**6}, "Invalid JSON: recursion limit"),
+    "not json": (lambda f: f | {"model.json": b"{"}, "model.json: EOF while parsing an object"),
+    "deep json": (lambda f: f | {"model.json": b"[" * 10**6}, "model.json: recursion limit"),
     "alpha": (lambda f: with_manifest(f, alpha=[0.5, 0.4, 0.2]), "shares that add up to 1"),
     "alpha of none": (lambda f: with_manifest(f, alpha=[]), "model.json: alpha"),
     "another alpha": (lambda f: with_manifest(f, alpha=[0.5, 0.25, 0.25]), "its alpha is another"),
@@ -188,10 +196,15 @@ BAD: dict[str, tuple[Callable[[Files], Files], str]] = {
     "config": (lambda f: with_manifest(f, config={"epoch": 1}), "model.json: config"),
     "extra": (lambda f: with_manifest(f, code="import os"), "code: Extra inputs"),
     "shape": (lambda f: with_manifest(f, shape=[3]), "its columns do not make points of 3"),
+    "negative shape": (lambda f: with_manifest(f, shape=[-2, -1]), "model.json: shape.0"),
+    "one name twice": (lambda f: with_manifest(f, columns=[X, X]), "column 'x' occurs twice"),
     "pickle": (lambda f: with_weights(f, pickle.dumps([1])), "model.safetensors: not a whole"),
     "torn": (lambda f: with_weights(f, f["model.safetensors"][:-9]), "not a whole mixture"),
     "huge": (lambda f: architecture(f, hidden=2**20), "is not as its header says"),
-    "negative": (lambda f: architecture(f, hidden=-1), "its networks can't be built"),
+    "negative": (lambda f: architecture(f, hidden=-1), "its networks have a size that is none"),
+    "list": (lambda f: with_tensors(f, lambda _, spec: spec.update(architecture=[])), "be built"),
+    "unsorted": (lambda f: reference(f, [2.0, 1.0]), "reference is not that of a VAE, sorted"),
+    "no reference": (lambda f: reference(f, []), "reference is not that of a VAE, sorted"),
     "words": (lambda f: architecture(f, hidden="many"), "architecture.hidden: Input should be a"),
     "unknown": (lambda f: architecture(f, code="import os"), "its networks can't be built"),
     "other points": (lambda f: architecture(f, shape=[3]), "is not as its header says"),
@@ -212,11 +225,11 @@ def test_bad_archives(exported: Path, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (lambda whole: b"", "not a ZIP file"),
-        (lambda whole: whole[: len(whole) // 2], "not a ZIP file"),
-        (lambda whole: whole[len(whole) // 2 :], "its beginning is missing"),
-        (lambda whole: b"\x80\x04" + bytes(99), "not a ZIP file"),
-        (lambda whole: crowded(), "more files than an exported model"),
+        (lambda whole: b"", "the archive can't be read: File is not a zip file"),
+        (lambda whole: whole[: len(whole) // 2], "File is not a zip file"),
+        (lambda whole: whole[len(whole) // 2 :], "'model.json' in the archive can't be read"),
+        (lambda whole: b"\x80\x04" + bytes(99), "File is not a zip file"),
+        (lambda whole: crowded(), "its list of members is over 1,048,576 bytes"),
     ],
 )
 def test_files_that_are_no_archive(
@@ -232,7 +245,7 @@ def crowded() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number in range(2000):
-            archive.writestr(str(number), b"")
+            archive.writestr(f"{number:01000}", b"")
     return buffer.getvalue()
 
 
@@ -242,3 +255,25 @@ def test_two_of_a_name(exported: Path, tmp_path: Path) -> None:
         archive.writestr("load.py", b"")
     with pytest.raises(ServiceError, match=r"load.py is in it twice"):
         imports.read(path, MAX_BYTES)
+
+
+def test_what_unpacks_without_bounds(exported: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path / "bad.zip", unpacked(exported), zipfile.ZIP_BZIP2)
+    with pytest.raises(ServiceError, match="packed by other than deflate"):
+        imports.read(path, MAX_BYTES)
+
+
+def test_imports_count_for_the_quota(exported: Path, database: Database) -> None:
+    caller = Caller("alice", "write", max_bytes=100)
+    with pytest.raises(Forbidden, match="models of this key may take 100 bytes"):
+        imports.Importer(MAX_BYTES).add(database.used_by(caller), exported)
+    with database.used_by(Caller("alice", "read")).read() as session:
+        assert session.scalars(select(ModelRow)).all() == []
+
+
+def test_few_imports_wait(
+    exported: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "MAX_IMPORTS", 0)
+    with pytest.raises(Busy, match="are being imported already"):
+        imports.Importer(MAX_BYTES).add(database, exported)

@@ -21,6 +21,7 @@ Bern,NA,2.5,FALSE
 Oslo,4,,true
 Rome,4,4.0,
 """
+LONG = b"x" * 1001
 HOMES_TABLE: dict[str, Any] = {
     "city": pa.array(["Rome", "Bern", "Oslo", "Rome"]).dictionary_encode(),
     "rooms": [3, None, 4, 4],
@@ -110,6 +111,8 @@ def test_a_sample_of_rows_gives_the_median(tmp_path: Path, monkeypatch: pytest.M
         (b"1.5,a\n2,b\n", ["x0", "x1"], ["number", "category"]),  # as iris comes
         (b"a,1\nb,2\n", ["x0", "x1"], ["category", "integer"]),
         (b"a,1\n3,2\n", ["a", "1"], ["integer", "integer"]),
+        (b"0\n1\n5\n", ["x0"], ["integer"]),
+        (b"0,1\n5,6\n", ["x0", "x1"], ["integer", "integer"]),
         (b"1,NA\n2,3\n4,5\n", ["x0", "x1"], ["integer", "integer"]),
         (b",a\n0,2\n", ["", "a"], ["integer", "integer"]),
         (b"a,b\nx,y\n", ["a", "b"], ["category", "category"]),
@@ -162,6 +165,8 @@ def test_warnings(tmp_path: Path) -> None:
         (parquet_file(a=pa.array([None], pa.float64())), {"missing": "mean"}, "too few values"),
         (b"a,b\n1,inf\n", {"missing": "mean"}, "line 2, column 'b': inf is not a finite number"),
         (b"a,b\n1,1e99\n", {"missing": "drop"}, "line 2, column 'b': 1e+99 is not a finite"),
+        (b"a,%b\n1,2\n" % LONG, {}, "the name of a column is longer than 1,000 characters"),
+        (b"a,b\n1,%b\n" % LONG, {"categories": "onehot"}, "text of over 1,000 characters"),
         (b"a,b\n1,1\n2,true\n", {}, "line 3, column 'b': 'true' is not a number"),
         (b"a,b\n1,2024-01-31\n", {"categories": "onehot"}, "'2024-01-31' looks like a date"),
         (b"a,b\n1,31.12.2024 23:59\n", {}, "line 2, column 'b': '31.12.2024 23:59' looks like"),

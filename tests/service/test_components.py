@@ -34,8 +34,11 @@ def test_features_are_those_of_the_members(fit: Fit, monkeypatch: pytest.MonkeyP
         np.testing.assert_allclose(found, np.stack([mean, deviation, shift], 1), atol=1e-9)
 
 
-def test_typical_members_lie_where_the_component_is_densest(fit: Fit) -> None:
+def test_typical_members_lie_where_the_component_is_densest(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     points = three_blobs()[0]
+    monkeypatch.setattr(summaries, "CHUNK_VALUES", 64)
     summary = summaries.summarise(fit.mixture, points, fit.partition)
     for j, rows in enumerate(summary.typical):
         assert len(rows) == summaries.TYPICAL

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from service.errors import InvalidInput, ServiceError, TooLarge
 from service.ingest import images as image_archives
+from service.ingest.archive import open_archive
 from tests.points import npy
 from tests.service.files import (
     arrow_file,
@@ -21,6 +23,7 @@ from tests.service.files import (
     idx,
     image,
     npz,
+    palette,
     parquet_file,
     zipped,
 )
@@ -28,6 +31,7 @@ from tests.service.test_ingest import read
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 4, 6)).astype(np.uint8)
 COLOURS = np.random.default_rng(0).integers(0, 255, (3, 4, 6, 3)).astype(np.uint8)
+WIDE = np.zeros((600, 600), np.uint8)  # as RGB of too many values
 ROWS = np.arange(6.0).reshape(3, 2)
 TABLE = {"a": [1, 3], "b": [2.0, 4.5]}
 
@@ -135,6 +139,16 @@ STREAM, FILE = arrow_stream(a=range(999)), arrow_file(a=range(999))
         (zipped({"a.png": bytes(9 << 20)}), {}, "image 'a.png' is larger than 8,388,608 bytes"),
         (zipped({"../../a.png": b"x"}), {}, "image '../../a.png' can't be read"),
         (zipped({"a.png": ONE})[:-9], {}, "the archive can't be read"),
+        (
+            zipped({"a.png": palette(WIDE)}),
+            {},
+            "image 'a.png' can't be read: it has over 1,048,576 val",
+        ),
+        (
+            zipped({"a.png": ONE}, zipfile.ZIP_BZIP2),
+            {},
+            "'a.png' in the archive is packed by other than deflate",
+        ),
     ],
 )
 def test_bad_files_are_named(
@@ -172,9 +186,13 @@ def test_archives_of_very_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(image_archives, "MAX_IMAGES", 8)
     with pytest.raises(InvalidInput, match="9 images; at most 8 are taken"):
         read(content, tmp_path)
-    monkeypatch.setattr("service.ingest.archive.MAX_DIRECTORY_BYTES", 100)
-    with pytest.raises(InvalidInput, match="it has too many members"):
-        read(content, tmp_path)
+    path = tmp_path / "archive"
+    path.write_bytes(content)
+    with (
+        pytest.raises(InvalidInput, match="its list of members is over 100 bytes"),
+        open_archive(path, 100),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

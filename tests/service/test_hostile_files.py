@@ -46,7 +46,7 @@ def assign(body: bytes, kind: str, columns: list[Column], folder: Path) -> None:
     path = folder / "body"
     path.write_bytes(body)
     encoding = Encoding(columns)
-    spec = PointSpec((encoding.dimensions,), encoding)
+    spec = PointSpec((encoding.dimensions,), 1, encoding)
     for _ in open_batch(path, MEDIA_TYPES[kind], spec, MAX_BYTES).pieces:
         pass
 
@@ -100,7 +100,7 @@ def test_many_categories_are_set_apart_a_piece_at_a_time(tmp_path: Path) -> None
 
 def test_records_that_say_little_are_filled_in_a_piece_at_a_time() -> None:
     columns = [Column(name="x", type="category", categories=["a"] * 60_000, fill="a")]
-    spec = PointSpec((60_000,), Encoding(columns))
+    spec = PointSpec((60_000,), 1, Encoding(columns))
     body = b'{"points": [{"x": "a"}' + b", {}" * 5000 + b"]}"
     batch = open_batch(body, media.JSON, spec, MAX_BYTES)
     with flat(), pytest.raises(TooLarge, match="the points take over 67,108,864 bytes"):

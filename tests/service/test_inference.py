@@ -1,8 +1,11 @@
 """/assign and /sample: every type of body and answer, in the data's own columns and units."""
 
 import io
+import json
 import urllib.request
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import numpy as np
@@ -12,8 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
 
-from service import answers, media, uploads
-from service.batches import batch
+from api_schemas.datasets import Column
+from service import answers, media, oip, uploads
+from service.batches import PointSpec, batch, files
+from service.encoding import Encoding
 from tests.points import digits, npy, three_blobs
 from tests.service.api import Served, homes, picture, written, zipped
 
@@ -72,6 +77,23 @@ def test_every_way_in(
     response = served.assign("blobs", body, content_type)
     np.testing.assert_array_equal(from_npy(response.content), served.fits["blobs"].partition)
     assert response.headers.get("Kvae-Ignored-Columns") == ("id" if name in WITH_MORE else None)
+
+
+def test_the_first_row_of_a_csv_may_look_like_a_header(served: Served, tmp_path: Path) -> None:
+    assert len(from_npy(served.assign("blobs", b"0,1\n2,3\n", media.CSV).content)) == 2
+    words = [Column(name=name, type="category", categories=["big", "red"]) for name in "ab"]
+    path = tmp_path / "points.csv"
+    path.write_bytes(b"red,big\nbig,big\n")
+    (points,) = files.open_csv(path, PointSpec((4,), 2, Encoding(words))).pieces
+    assert points.tolist() == [[0, 1, 1, 0], [1, 0, 1, 0]]
+
+
+def test_ignored_columns_fit_a_header(served: Served) -> None:
+    record = {"x": 0, "y": 0, **{f"{i}{'ö' * 200}": 0 for i in range(30)}}
+    body = json.dumps({"points": [record]}).encode()
+    named = served.assign("blobs", body, media.JSON).headers["Kvae-Ignored-Columns"]
+    assert 1000 < len(named) <= 2048
+    assert unquote(named).split(", ")[1] == "1" + "ö" * 99
 
 
 @pytest.mark.parametrize("accept", [media.CSV, media.PARQUET, media.ARROW])
@@ -199,3 +221,28 @@ def test_pandas_and_pyarrow_read_samples(served: Served) -> None:
     request = urllib.request.Request(url, headers={"Accept": media.ARROW})  # noqa: S310
     with urllib.request.urlopen(request) as response, ipc.open_stream(response) as stream:  # noqa: S310
         pd.testing.assert_frame_equal(stream.read_pandas(), frame, check_dtype=False)
+
+
+def test_open_inference_answers_float32_of_any_model(served: Served) -> None:
+    points = {"name": "points", "shape": [300, 2], "datatype": "FP64", "data": POINTS.tolist()}
+    names = ["posterior", "component", "log_densities"]
+    body = {"inputs": [points], "outputs": [{"name": name} for name in names]}
+    url = f"/v2/models/{served.ids['centroids']}/infer"
+    outputs = served.http.post(url, json=body).raise_for_status().json()["outputs"]
+    assert [output["name"] for output in outputs] == names
+    assert [output["datatype"] for output in outputs] == ["FP32", "INT64", "FP32"]
+    found = np.reshape(outputs[2]["data"], (300, 3)).argmax(1)
+    assert found.tolist() == outputs[1]["data"]
+
+
+def test_open_inference_refuses_too_much_json(served: Served) -> None:
+    n, length = 400_000, oip.JSON_LENGTH
+    binary = {"binary_data_size": 2 * n}
+    points = {"name": "points", "shape": [n, 2], "datatype": "UINT8", "parameters": binary}
+    outputs = [{"name": "posterior"}, {"name": "log_densities"}]
+    text = json.dumps({"inputs": [points], "outputs": outputs}).encode()
+    url = f"/v2/models/{served.ids['blobs']}/infer"
+    answer = served.http.post(url, content=text + bytes(2 * n), headers={length: str(len(text))})
+    assert answer.json() == {
+        "error": "at most 2,097,152 values are answered as JSON; ask for binary_data"
+    }

@@ -1,6 +1,7 @@
 """Bad input for /assign and /sample: a problem that names it, whatever the type of the body."""
 
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from service import media
 from service.batches import batch
 from tests.points import npy, three_blobs
+from tests.servers import wait_for
 from tests.service.api import Served, homes, picture, written, zipped
 
 POINTS = three_blobs()[0]
@@ -73,19 +75,21 @@ BAD_FILES = [
     # CSV
     ("blobs", media.CSV, b"", "the table has no columns"),
     ("blobs", media.CSV, b"1,2\n3,oops\n", "line 2, column 'y': 'oops' is not a number"),
+    ("blobs", media.CSV, b'x,y\n\n"1\n",2\n3\n', "line 5 has 1 columns, the first line 2"),
+    ("blobs", media.CSV, b'x,y\n\n"1\n",2\n3,z\n', "line 5, column 'y': 'z' is not a number"),
     ("blobs", media.CSV, b"1,2\n3\n", "line 2 has 1 columns, the first line 2"),
     ("blobs", media.CSV, b"1,2\n3,\n", "line 2, column 'y': the value is missing"),
     (
         "blobs",
         media.CSV,
         b"1,2,3\n",
-        "has 3 values and names no columns; the model was trained on 2",
+        "has 3 values and does not name the 2 columns of the model: 'x', 'y'",
     ),
-    ("blobs", media.CSV, b"x,z\n1,2\n", "'y' is missing; there are 'x', 'z'"),
+    ("blobs", media.CSV, b"x,z\n1,2\n", "line 1, column 'x': 'x' is not a number"),
     ("blobs", media.CSV, b"x,y,x\n1,2,3\n", "column 'x' occurs twice"),
     ("blobs", media.CSV, b"x,y\n1,nan\n", "line 2, column 'y': the value is missing or NaN"),
     ("blobs", media.CSV, b"x,y\n1,inf\n", "line 2, column 'y': inf"),
-    ("blobs", media.CSV, b"x,\xff\n1,2\n", "column 'y' is missing; there are 'x', 'ÿ'"),
+    ("blobs", media.CSV, b"1,\xff\n1,2\n", "line 1, column 'y': 'ÿ' is not a number"),
     (
         "blobs",
         media.CSV,
@@ -128,6 +132,14 @@ BAD_BODIES = [
     ("blobs", media.JSON, points([1, True]), 422, "invalid_input", "points.0.1: true is not a num"),
     ("blobs", media.JSON, points([True, True]), 422, "invalid_input", "points.0.0: true is not"),
     ("blobs", media.JSON, points([1, "2"]), 422, "invalid_input", 'points.0.1: "2" is not a num'),
+    (
+        "blobs",
+        media.JSON,
+        points(["a" * 10**5, *[1] * 10**6]),
+        422,
+        "invalid_input",
+        'points.0.0: "a',
+    ),
     ("blobs", media.JSON, points([1, 2**70]), 422, "invalid_input", "points.0.1: 11805916"),
     ("blobs", media.JSON, points({"x": 1, "y": 2}, [1, 2]), 422, "invalid_input", "not a record"),
     ("homes", media.JSON, home(price=True), 422, "invalid_input", "price: true is not a number"),
@@ -211,6 +223,21 @@ def test_assign_queries(
     headers = {"Accept": accept, "Content-Type": media.NPY}
     response = served.http.post("/assign", params=given, content=npy(POINTS), headers=headers)
     check(response, status, code, said)
+
+
+def test_a_client_that_leaves_is_no_error_here(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST /datasets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx,y"
+    url = served.http.base_url
+    with socket.create_connection((url.host, url.port)) as connection:
+        connection.sendall(head)
+
+    def noted() -> None:
+        assert [getattr(record, "status", None) for record in caplog.records] == [499]
+
+    with caplog.at_level("INFO", "service.middleware"):
+        wait_for(noted, AssertionError, 10)
 
 
 def test_outliers_need_densities(served: Served) -> None:

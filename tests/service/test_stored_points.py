@@ -13,7 +13,7 @@ from service.tables import DatasetRow
 from tests.service.api import COLUMNS, homes
 from trainer import InvalidPoints
 
-HOMES = PointSpec((7,), Encoding(COLUMNS))
+HOMES = PointSpec((7,), 1, Encoding(COLUMNS))
 NUMBERS = [Column(name=name, type="number") for name in ("x", "y")]
 
 
@@ -51,20 +51,20 @@ def test_arrays_have_no_names() -> None:
 def test_grey_images_gain_their_channel() -> None:
     pixels, images = [Column(name="pixels", type="pixels")], np.zeros((3, 8, 8), np.uint8)
     for shape in ((8, 8), (1, 8, 8)):
-        assert converted(pixels, images, PointSpec(shape, None)).shape == (3, *shape)
+        assert converted(pixels, images, PointSpec(shape, 1, None)).shape == (3, *shape)
 
 
 @pytest.mark.parametrize(
     ("columns", "shape", "spec", "said"),
     [
         (NUMBERS, (2,), HOMES, "column 'price' is missing; there are 'x', 'y'"),
-        (NUMBERS, (2,), PointSpec((8, 8), None), r"shape \(2,\) each; .* trained on \(8, 8\)"),
-        ([], (8, 9), PointSpec((8, 8), None), r"shape \(8, 9\) each"),
+        (NUMBERS, (2,), PointSpec((8, 8), 1, None), r"shape \(2,\) each; .* trained on \(8, 8\)"),
+        ([], (8, 9), PointSpec((8, 8), 1, None), r"shape \(8, 9\) each"),
         ([], (8, 8), HOMES, r"shape \(8, 8\) each; the model was trained on \(7,\)"),
         (
             [COLUMNS[3].model_copy(update={"name": "x"}), NUMBERS[1]],
             (4,),
-            PointSpec((2,), Encoding(NUMBERS)),
+            PointSpec((2,), 1, Encoding(NUMBERS)),
             "column 'x' holds categories; the model was trained on number values there",
         ),
     ],

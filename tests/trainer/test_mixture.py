@@ -36,6 +36,13 @@ def test_posterior(fit: Fit) -> None:
     np.testing.assert_allclose(posterior, expected / expected.sum(1, keepdims=True), atol=1e-4)
 
 
+def test_membership_is_all_at_once(fit: Fit) -> None:
+    mixture = fit.mixture
+    apart = (mixture.assign(POINTS), mixture.log_densities(POINTS), mixture.posterior(POINTS))
+    for found, expected in zip(mixture.membership(POINTS), apart, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_components_samples_are_its_own(fit: Fit) -> None:
     for j in range(3):
         samples = fit.mixture.sample(500, component=j)

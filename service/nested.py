@@ -1,0 +1,49 @@
+"""Nested JSON lists of numbers become arrays."""
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_INTEGER = 2**63
+
+
+class NotNumbers(ValueError):
+    """Lists that are no array of numbers: what is wrong, and the indices of where."""
+
+    def __init__(self, msg: str, *loc: int) -> None:
+        super().__init__(msg)
+        self.loc = loc
+
+
+def numbers(nested: list[Any]) -> NDArray[Any]:
+    """An array of int64 or float64 in the shape of the lists. Raises NotNumbers.
+
+    Its leaves are looked at as they are: of text numpy would make as much of each as is longest,
+    and of true a number.
+    """
+    leaves = np.array(nested, object)
+    kinds = set(map(type, leaves.flat))
+    if list in kinds:
+        raise NotNumbers("rows differ in length")
+    if kinds <= {int, float}:
+        try:
+            return leaves.astype(np.float64 if float in kinds else np.int64)
+        except OverflowError:  # an integer, which is found below
+            pass
+    at = next(at for at, leaf in enumerate(leaves.flat) if not is_number(leaf))
+    loc = (int(i) for i in np.unravel_index(at, leaves.shape))
+    raise NotNumbers(f"{shown(leaves.flat[at])} is not a number", *loc)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of JSON is a number that arrays can hold."""
+    if isinstance(value, float):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INTEGER
+
+
+def shown(value: object) -> str:
+    """A value as JSON, for an error."""
+    return json.dumps(value)[:100]
