@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,22 @@ def test_a_database_that_fails_is_no_end(
             part.lease_expires_at = utc_now() - timedelta(seconds=1)
         session.flush()
         assert assign_jobs.give_up_expired(session, 3) == [job_id]
+    runner.run(job_id)
+    with runner.database.read() as session:
+        assert jobs.get(session, job_id).status == "succeeded"
+
+
+def test_a_worker_that_stops_gives_its_part_back(runner: AssignRunner, fit: Fit) -> None:
+    columns = [{"name": name, "type": "number"} for name in "xy"]
+    asked = count()
+    runner.is_stopping = lambda: next(asked) > 0  # once it has begun a part
+    job_id = ran(runner, fit, columns, POINTS)
+    with runner.database.read() as session:
+        assert jobs.get(session, job_id).status == "running"
+        parts = session.scalars(select(JobPartRow).order_by(JobPartRow.number)).all()
+        assert [part.attempt for part in parts] == [1, 0, 0]
+        assert {(part.lease_expires_at, part.losses) for part in parts} == {(None, 0)}
+    runner.is_stopping = lambda: False
     runner.run(job_id)
     with runner.database.read() as session:
         assert jobs.get(session, job_id).status == "succeeded"
