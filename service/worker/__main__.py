@@ -15,6 +15,7 @@ from service.processes import die_with_parent
 from service.queue import JOB_TASKS, PULSE_TASK, JobQueue, create_celery
 from service.settings import Settings
 from service.worker.assigning import AssignRunner
+from service.worker.pool import QuickTaskPool
 from service.worker.training import JobRunner
 
 
@@ -25,6 +26,7 @@ def create_worker(settings: Settings, is_stopping: Callable[[], bool]) -> Celery
     and CUDA contexts don't survive a fork.
     """
     celery = create_celery(settings)
+    celery.conf.worker_pool = f"{QuickTaskPool.__module__}:{QuickTaskPool.__name__}"
     queue = JobQueue(celery)
 
     def train(job_id: str) -> None:
@@ -63,7 +65,7 @@ def main() -> None:
     worker_shutting_down.connect(stop_child, weak=False)
     setup_logging.connect(keep_our_logs, weak=False)
     tracing.install_worker()
-    options = ["--pool=prefork", "--concurrency=1", "--without-gossip", "--without-mingle"]
+    options = ["--concurrency=1", "--without-gossip", "--without-mingle"]
     celery = create_worker(settings, stopping.is_set)
     celery.worker_main(["worker", "--loglevel", settings.log_level, *options])
 
