@@ -52,11 +52,11 @@ class Loads:
         self._load = Mixture.from_bytes
         monkeypatch.setattr(Mixture, "from_bytes", self)
 
-    def __call__(self, data: bytes) -> Mixture:
+    def __call__(self, data: bytes, device: torch.device | None) -> Mixture:
         self.count += 1
         self.started.release()
         assert self.go_on.acquire(timeout=30)
-        return self._load(data)
+        return self._load(data, device)
 
 
 def in_threads(number: int, call: Any) -> tuple[list[threading.Thread], list[Any]]:
