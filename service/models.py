@@ -111,7 +111,10 @@ def remove(session: Session, ref: str) -> None:
     named = select(AliasRow.name).where(AliasRow.model_id == model_id)
     if names := session.scalars(named.execution_options(everyone=True)).all():
         listed = ", ".join(repr(name) for name in sorted(names))
-        detail = f"model {model_id!r} is what {listed} stands for; move or delete the alias first"
+        detail = (
+            f"model {model_id!r} is what {listed} stands for; move or delete the alias first, with "
+            "a key of the owner whose alias it is"
+        )
         raise Conflict("model_in_use", detail)
     needed = select(JobRow.id).where(JobRow.assigned_by == model_id, JobRow.finished_at.is_(None))
     if unfinished := session.scalars(needed.execution_options(everyone=True)).all():

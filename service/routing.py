@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from service.access import SECURITY, admitted
-from service.errors import InvalidInput
+from service.errors import InvalidInput, UnsupportedMediaType
 
 Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -38,6 +38,9 @@ class GuardedRoute(OpenRoute):
 
         async def guarded(request: Request) -> Response:
             request.state.caller = await admitted(request)
+            if request.headers.get("content-encoding", "identity") != "identity":
+                detail = "compressed bodies are not taken: send it without Content-Encoding"
+                raise UnsupportedMediaType("unsupported_encoding", detail)
             return await handle(request)
 
         return guarded

@@ -45,6 +45,6 @@ def _explained() -> Iterator[None]:
         message = (str(error) or type(error).__name__).splitlines()[0]
         if "Python objects" in message or "allow_pickle" in message:
             message = "it holds pickled Python objects, which are never loaded"
-        elif "mmap length" in message:
+        elif "mmap length" in message or isinstance(error, MemoryError):
             message = "it is shorter than its header says"
         raise InvalidPoints(f"not a usable NPY array: {message}") from error

@@ -47,18 +47,34 @@ class Model:
         self.draws = torch.randn(shape, generator=stream("importance")).transpose(0, 1)
         self.whiten = inverses(self.part("estimator.generators.prior."))
 
-    def assign(self, points: Tensor) -> Tensor:
-        """The component of highest density: (N, *point_shape) -> (N,)."""
-        return self.scores(points).argmax(1)
+    def assign(self, points: Any) -> Tensor:
+        """The component of highest density: (N, *point_shape) -> (N,). Raises ValueError."""
+        return self.scores(self.checked(points)).argmax(1)
 
-    def posterior(self, points: Tensor) -> Tensor:
-        """P(component | point): (N, *point_shape) -> (N, K)."""
-        return self.weighed(self.scores(points))
+    def posterior(self, points: Any) -> Tensor:
+        """P(component | point): (N, *point_shape) -> (N, K). Raises ValueError."""
+        return self.weighed(self.scores(self.checked(points)))
+
+    def checked(self, points: Any) -> Tensor:
+        """A tensor of an array, a tensor or nested lists. Raises ValueError for what are no points
+        of this model."""
+        x = torch.as_tensor(points)
+        if list(x.shape[1:]) != list(self.point_shape):
+            given, wanted = tuple(x.shape[1:]), tuple(self.point_shape)
+            raise ValueError(f"points have shape {given} each; the model was trained on {wanted}")
+        if not x.isfinite().all():
+            raise ValueError("a value is missing or infinite")
+        return x
 
     @torch.no_grad()
     def sample(self, n: int, component: int | None = None, seed: int = 0) -> tuple[Tensor, Tensor]:
-        """``n`` points and the component of each; of all components by their weight for None."""
+        """``n`` points and the component of each; of all components by their weight for None.
+
+        Raises IndexError for a component that is not there.
+        """
         alpha = self.t["alpha"]
+        if component is not None and not 0 <= component < len(alpha):
+            raise IndexError(f"component {component} of {len(alpha)}")
         chosen = torch.full((n,), -1 if component is None else component)
         if component is None:
             chosen = alpha.multinomial(n, replacement=True, generator=stream(seed, "mixture"))

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from service.ingest.source import bad_file, first_line
 
@@ -45,6 +45,9 @@ def open_archive(path: Path, max_directory: int = MAX_DIRECTORY_BYTES) -> Iterat
     with _Bounded(path, max_directory) as file:
         with _explained("the archive"):
             archive = zipfile.ZipFile(file)
+        for name in archive.namelist():
+            if name.startswith("/") or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+                raise bad_file(f"{name!r} leads out of the archive")
         yield archive
 
 

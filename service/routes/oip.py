@@ -25,7 +25,7 @@ from api_schemas.oip import (
 )
 from service import assigning, media, models, oip, openapi
 from service.dependencies import OpenPartsDep, Parts, PartsDep
-from service.errors import NotFound, UnsupportedMediaType
+from service.errors import NotFound
 from service.routing import GuardedRoute, OpenRoute
 from service.tables import ModelRow
 from trainer.points import Points
@@ -68,8 +68,6 @@ async def received_tensors(
     parts: PartsDep,
     json_length: Annotated[str | None, Header(alias=oip.JSON_LENGTH)] = None,
 ) -> tuple[InferRequest, Points]:
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("unsupported_encoding", "compressed bodies are not taken")
     body = await request.body()
     cap = parts.settings.max_json_bytes
     if len(body) <= FEW_BYTES:

@@ -247,3 +247,9 @@ def test_request_ids(client: Client) -> None:
 def test_a_finished_job_can_not_be_cancelled(client: Client) -> None:
     job = client.get("/jobs", limit=1)["data"][0]
     check(client.http.post(f"/jobs/{job['id']}/cancel"), 409, "job_finished", "already succeeded")
+
+
+@pytest.mark.parametrize("path", ["/assign", "/datasets", "/jobs", "/models"])
+def test_compressed_bodies_are_named(client: Client, path: str) -> None:
+    packed = client.http.post(path, content=b"x", headers={"Content-Encoding": "gzip"})
+    check(packed, 415, "unsupported_encoding", "compressed bodies are not taken")

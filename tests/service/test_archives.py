@@ -179,8 +179,11 @@ def without(files: Files, name: str) -> Files:
 
 
 BAD: dict[str, tuple[Callable[[Files], Files], str]] = {
-    "path": (lambda f: f | {"../../etc/passwd": b""}, "'../../etc/passwd' is no file"),
-    "absolute": (lambda f: f | {"/model.json": b""}, "'/model.json' is no file"),
+    "path": (
+        lambda f: f | {"../../etc/passwd": b""},
+        "'../../etc/passwd' leads out",
+    ),
+    "absolute": (lambda f: f | {"/model.json": b""}, "'/model.json' leads out"),
     "foreign": (lambda f: {"points.csv": b"1,2"}, "'points.csv' is no file"),
     "no weights": (lambda f: without(f, "model.safetensors"), "there is no model.safetensors"),
     "no manifest": (lambda f: without(f, "model.json"), "there is no model.json"),

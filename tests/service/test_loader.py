@@ -55,6 +55,16 @@ def test_the_loader_agrees_with_the_trainer(kind: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(made, expected.points, atol=1e-4)
 
 
+def test_what_is_no_point_is_refused(tmp_path: Path) -> None:
+    mixture, model = trained("rows", tmp_path)
+    np.testing.assert_array_equal(model.assign(ROWS.tolist()), mixture.assign(ROWS))
+    for points, said in ((ROWS[:, :1], "have shape"), (ROWS * np.nan, "missing or infinite")):
+        with pytest.raises(ValueError, match=said):
+            model.assign(points)
+    with pytest.raises(IndexError):
+        model.sample(1, component=-1)
+
+
 def test_a_full_disk_is_told_from_a_model_that_can_not_be_traced(tmp_path: Path) -> None:
     trained("rows", tmp_path)
     with pytest.raises(OSError, match="File too large"), full_disk():
