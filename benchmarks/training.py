@@ -201,8 +201,8 @@ def large() -> list[Figure]:
             seconds = median(measure(file, 0.2)["seconds"][1:])
             per_million[millions] = seconds / millions
             figures.append(Figure(f"iteration, {millions}M x 16, 0.2 epochs", seconds, "s"))
-    spread = max(abs(per_million[m] / per_million[1] - 1) for m in per_million)
-    figures.append(Figure("off linear in N", 100 * spread, "%", "<= 15", spread <= 0.15))
+    rise = max(per_million[m] / per_million[1] - 1 for m in (2, 4))  # below 0 by what is fixed
+    figures.append(Figure("above linear in N", 100 * rise, "%", "<= 15", rise <= 0.15))
     return figures
 
 
