@@ -156,7 +156,7 @@ def test_what_is_missing_is_filled_in(served: Served) -> None:
 def test_images(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "PIECE_ROWS", 7)
     images, fit = digits()[0][:60], served.fits["digits"]
-    files = {f"../{i}.png": picture(image) for i, image in enumerate(images)}
+    files = {f"shown/{i}.png": picture(image) for i, image in enumerate(images)}
     found = served.assign("digits", zipped(files), media.ZIP)
     np.testing.assert_array_equal(from_npy(found.content), fit.partition)
     one = served.assign("digits", picture(images[5], "JPEG"), media.JPEG, media.JSON).json()
