@@ -3,8 +3,8 @@
 `python -m benchmarks.serving [--json FILE] [--peer-python PYTHON]`: three minutes. The service, an
 endpoint that only parses and answers, the same behind all that the service does for every request,
 and BentoML with the same model take turns, each in a server process of its own; one more process
-sends the requests. The peer's Python has bentoml; without
-one, a throw-away environment is made for it, which takes a network.
+sends the requests. The peer's Python has bentoml; without one, a throw-away environment is made for
+it, which takes a network.
 """
 
 import io
