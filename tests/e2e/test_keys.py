@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.conftest import ENVIRONMENT, Client
 from tests.points import npy, three_blobs
-from tests.servers import embedded_service
+from tests.servers import embedded_service, wait_for
 from tests.traces import TraceReceiver, trace_receiver
 
 ORIGIN = "https://app.example"
@@ -50,6 +50,20 @@ class Guarded:
     def log(self, name: str) -> list[dict[str, Any]]:
         lines = (self.folder / "logs" / f"{name}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def logged_request(self, request_id: str) -> dict[str, Any]:
+        """Its line, which is written after the answer."""
+
+        def written() -> dict[str, Any]:
+            (line,) = (
+                line
+                for line in self.log("api")
+                if line["event"] == "request" and line["request_id"] == request_id
+            )
+            return line
+
+        wait_for(written, ValueError)
+        return written()
 
 
 def create_key(folder: Path, name: str, role: str, *options: str) -> str:
@@ -223,11 +237,7 @@ def test_logs_tell_what_happened_and_no_secret(guarded: Guarded) -> None:
     guarded.ask("POST", f"/jobs?key={token}&secret={secret}", "alice", json=body)
     answer = guarded.ask("GET", f"/jobs/{token}?secret={secret}", "alice")
     request_id = answer.headers["X-Request-ID"]
-    line = next(
-        line
-        for line in guarded.log("api")
-        if line["event"] == "request" and line["request_id"] == request_id
-    )
+    line = guarded.logged_request(request_id)
     assert (line["method"], line["route"], line["status"]) == ("GET", "/jobs/{job_id}", 422)
     assert line["key"] == f"key_{token.split('_')[1]}"
     assert line["ms"] > 0
