@@ -3,12 +3,13 @@
 ``default`` names the model that was trained last, until someone points it at one of their choice;
 from then on it stays there. Dropped, it follows the newest again.
 
-Names are everyone's own, admins' too: another's may be the same.
+Names are everyone's own, admins' too: another's may be the same. Those of before there were keys
+are all admins', unless one has the same name.
 """
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from api_schemas.common import Page
 from api_schemas.models import Alias
@@ -30,10 +31,15 @@ def follow(session: Session, name: str, model_id: str) -> None:
 
 def get(session: Session, name: str) -> AliasRow:
     """Raises NotFound."""
-    alias = session.get(AliasRow, (caller_of(session).owner, name))
+    alias = find(session, name)
     if alias is None:
         raise NotFound.of("alias", name)
     return alias
+
+
+def find(session: Session, name: str) -> AliasRow | None:
+    """What the caller means by a name, if anything."""
+    return session.scalar(select(AliasRow).where(*_named(session, name)))
 
 
 def drop(session: Session, name: str) -> None:
@@ -45,8 +51,7 @@ def drop(session: Session, name: str) -> None:
 
 def page(session: Session, after: str | None, limit: int) -> Page[Alias]:
     """Aliases by name."""
-    own = AliasRow.owner == caller_of(session).owner
-    query = select(AliasRow).where(own).order_by(AliasRow.name).limit(limit + 1)
+    query = select(AliasRow).where(_is_meant(session)).order_by(AliasRow.name).limit(limit + 1)
     if after is not None:
         query = query.where(AliasRow.name > after)
     rows = session.scalars(query).all()
@@ -81,4 +86,14 @@ def _point(
 
 
 def _named(session: Session, name: str) -> tuple[ColumnElement[bool], ...]:
-    return AliasRow.owner == caller_of(session).owner, AliasRow.name == name
+    return AliasRow.name == name, _is_meant(session)
+
+
+def _is_meant(session: Session) -> ColumnElement[bool]:
+    """Of several with one name, that of the first whose names the caller uses."""
+    first, *others = caller_of(session).name_owners
+    if not others:
+        return AliasRow.owner == first
+    same = aliased(AliasRow)
+    own = select(same.name).where(same.owner == first, same.name == AliasRow.name)
+    return (AliasRow.owner == first) | (AliasRow.owner.in_(others) & ~own.exists())

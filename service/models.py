@@ -82,7 +82,7 @@ def get(session: Session, ref: str, keep: bool = False) -> ModelRow:
     With ``keep`` nobody else deletes it before the transaction ends.
     """
     lock = {"read": True, "key_share": True} if keep else None
-    alias = session.get(AliasRow, (caller_of(session).owner, ref))
+    alias = aliases.find(session, ref)
     model = session.get(ModelRow, alias.model_id if alias else ref, with_for_update=lock)
     if model is None and ref == DEFAULT_ALIAS:
         detail = "there is no default model: no job has succeeded, or the alias was dropped"
@@ -113,7 +113,7 @@ def remove(session: Session, ref: str) -> None:
         listed = ", ".join(repr(name) for name in sorted(names))
         detail = (
             f"model {model_id!r} is what {listed} stands for; move or delete the alias first, with "
-            "a key of the owner whose alias it is"
+            "a key of the owner whose alias it is, or an admin's where that was made without a key"
         )
         raise Conflict("model_in_use", detail)
     needed = select(JobRow.id).where(JobRow.assigned_by == model_id, JobRow.finished_at.is_(None))

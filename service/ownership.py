@@ -13,16 +13,26 @@ from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_c
 
 from service.tables import Owned, Role
 
+NOBODY = ""  # owns what was made while there was no key
+
 
 @dataclass(frozen=True)
 class Caller:
     """In whose name something is done. Limits of None are no limits."""
 
-    owner: str = ""
+    owner: str = NOBODY
     role: Role = "admin"
     key: str | None = None
     max_bytes: int | None = None
     max_jobs: int | None = None
+
+    @property
+    def name_owners(self) -> tuple[str, ...]:
+        """Whose aliases it uses; an admin's key those of before there were keys as well.
+
+        Workers act without a key, in the name of a job's owner, and move that one's alone.
+        """
+        return (self.owner, NOBODY) if self.key and self.role == "admin" else (self.owner,)
 
 
 def caller_of(session: Session) -> Caller:

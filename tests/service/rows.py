@@ -37,10 +37,10 @@ def job(session: Session, components: int = 3) -> JobRow:
     return jobs.create(session, dataset(session), JobRequest(components=components))
 
 
-def blank_model(components: int = 3) -> ModelRow:
+def blank_model(components: int = 3, model_id: str | None = None) -> ModelRow:
     """One that can't compute."""
     return ModelRow(
-        id=new_id("mdl"),
+        id=model_id or new_id("mdl"),
         name="model",
         weights_bytes=0,
         shape=[2],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -169,6 +170,34 @@ def test_names_are_everyones_own(database: Database, alices: dict[type, str]) ->
         assert aliases.get(session, "best").model_id == model_id
         aliases.drop(session, "best")
         models.remove(session, model_id)
+
+
+def test_names_of_before_there_were_keys_are_the_admins(
+    database: Database, alices: dict[type, str]
+) -> None:
+    model_id, other_id = alices[ModelRow], "mdl_b"
+    with database.write() as session:
+        session.add(rows.blank_model(model_id=other_id))
+        session.flush()
+        for name in ("default", "old"):
+            aliases.pin(session, name, model_id)
+    key = replace(ADMIN, key="key_root")
+    with database.used_by(key).write() as session:
+        assert [alias.id for alias in aliases.page(session, None, 9).data] == ["default", "old"]
+        assert models.get(session, "old").id == models.current_id(session, "old") == model_id
+        assert not aliases.pin(session, "old", other_id)
+        assert models.current_id(session, "old") == other_id
+        aliases.drop(session, "old")
+    with database.used_by(ADMIN).write() as session:  # a worker, which has no key
+        aliases.follow(session, "default", other_id)
+    with database.read() as session:
+        assert aliases.get(session, "default").model_id == model_id
+    with database.used_by(key).write() as session:
+        assert [alias.model for alias in aliases.page(session, None, 9).data] == [other_id]
+        aliases.drop(session, "default")  # the admin's own, which hid the other
+        assert [alias.model for alias in aliases.page(session, None, 9).data] == [model_id]
+        aliases.drop(session, "default")
+        assert aliases.page(session, None, 9).data == []
 
 
 def test_the_same_bytes_for_each_owner(database: Database) -> None:
