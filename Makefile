@@ -30,7 +30,7 @@ serve: $(INSTALLED) ## run the whole service here until Ctrl-C (PORT=8000)
 	@exec $(BIN)/python -m service --port $(PORT) --with-parent
 
 test: $(INSTALLED) ## run the whole suite, with real servers and processes
-	@exec $(BIN)/pytest
+	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## ruff, mypy, import contracts, migrations
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ Each ends with the test run, also when that is killed.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -119,15 +120,18 @@ def broker_server() -> Iterator[str]:
 @contextmanager
 def s3_server(port: int | None = None) -> Iterator[str]:
     """A fresh S3-compatible server that checks signatures; yields the URL of its bucket."""
-    port = port or free_port()
+    names = ["s3.port.grpc", "admin.port", "admin.port.grpc", "metricsPort"]
+    for part in ("master", "volume", "filer"):
+        names += [f"{part}.port", f"{part}.port.grpc"]
+    *ports, free = free_ports(len(names) + 1)
+    port = port or free
     with tempfile.TemporaryDirectory(prefix="kvae-s3-") as folder:
         command: list[str | Path] = [Path(sys.executable).with_name("weed"), "mini"]
         command += ["-dir", folder]
         command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=kvae", f"-s3.port={port}"]
         command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"]
-        for name in ("master", "volume", "filer"):
-            command += [f"-{name}.port={free_port()}", f"-{name}.port.grpc={free_port()}"]
-        command += [f"-s3.port.grpc={free_port()}", f"-admin.port={free_port()}"]
+        command += ["-master.telemetry=false"]
+        command += [f"-{name}={number}" for name, number in zip(names, ports, strict=True)]
         with running(command, S3_CREDENTIALS, stop=signal.SIGKILL):
             bucket = f"http://127.0.0.1:{port}/kvae"  # it answers 403: who asks gives no name
             wait_for(lambda: _answers(httpx.get(bucket), 403), (httpx.HTTPError, AssertionError))
@@ -196,10 +200,17 @@ def folder_of(package: str) -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Below those that outgoing connections take, so that they stay free until they are used."""
+    ports: list[int] = []
+    for port in random.sample(range(15_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+    return ports[:count]
 
 
 def connect(address: Path) -> None:

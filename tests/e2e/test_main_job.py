@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from tests.conftest import NewDatabase
 from tests.e2e.conftest import NPY, Client, from_npy
 from tests.points import Labels, Points, digits, npy, three_blobs, two_moons
-from tests.servers import broker_server, service_processes
+from tests.servers import broker_server, service_processes, wait_for
 
 DATA: dict[str, tuple[Points, Labels, int]] = {
     "moons": (*two_moons(), 2),
@@ -185,6 +185,7 @@ def test_lists_are_paged(client: Client) -> None:
 def test_health(client: Client) -> None:
     assert client.get("/healthz") == {"status": "ok"}
     checks = dict.fromkeys(("database", "storage", "worker", "broker"), "ok")
+    wait_for(lambda: client.get("/readyz"), AssertionError)  # a worker is asked now and then
     assert client.get("/readyz") == {"status": "ok", "checks": checks}
 
 
