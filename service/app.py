@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from service import logs, media, oip, openapi, problems, tracing
+from service import logs, media, oip, openapi, problems, tracing, web
 from service.access import Gate, Keyring
 from service.archives.export import Exporter
 from service.archives.imports import Importer
@@ -86,12 +86,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=openapi.operation_id,
         webhooks=webhooks.router,
+        docs_url=None,
+        redoc_url=None,
     )
     refusals = problems.responses(401, 403, 429)
     for module in (inference, datasets, jobs, job_history, models, assignments, aliases, metrics):
         app.include_router(module.router, responses=refusals)
     for router in (open_inference.router, open_inference.probes, health.router):
         app.include_router(router)
+    web.install(app)
     problems.install(app)
     openapi.install(app)
     add_middleware(app, settings, counters)

@@ -14,7 +14,10 @@ from trainer.vision import make_grid
 
 MIN_TILE = 56  # pixels; smaller images are enlarged to at least this
 SIDE, MARGIN, RADIUS = 480, 24, 2
-PALETTE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#332288")
+PALETTE = (  # service/pages/palette.js has it too
+    *("#3f7ccc", "#d9534f", "#2e8b45", "#b07d12", "#1595ad", "#a353c4"),
+    *("#7d8c1f", "#c4508d", "#6b6fe0", "#a0693f", "#1f9a84", "#7b8494"),
+)
 
 
 def picture(points: NDArray[Any], components: NDArray[np.int64]) -> bytes:

@@ -1,0 +1,2 @@
+// The service's OpenAPI document in Swagger UI.
+SwaggerUIBundle({ url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });
