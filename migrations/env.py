@@ -7,7 +7,8 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection, create_engine, event, pool
 
 from service.settings import Settings
-from service.tables import Base, UtcDateTime
+from service.table_types import UtcDateTime
+from service.tables import DatasetRow
 
 config = context.config
 url = config.get_main_option("sqlalchemy.url") or Settings().database_url
@@ -34,7 +35,7 @@ if engine.dialect.name == "sqlite":
 with engine.connect() as connection:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=DatasetRow.metadata,
         render_as_batch=True,
         render_item=render_item,
         compare_server_default=True,

@@ -24,7 +24,8 @@ from service import assignments, events, jobs
 from service.errors import Conflict, NotFound
 from service.ids import new_id
 from service.jobs import LeaseLost
-from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow, utc_now
+from service.table_types import utc_now
+from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow
 
 PART_VALUES = 1 << 28  # of points; they keep one core of a worker busy for some ten seconds
 ROW_VALUES = 64  # what the fewest values of a point cost as well

@@ -19,7 +19,8 @@ from service.database import Database
 from service.errors import StorageUnavailable
 from service.ids import new_id
 from service.storage import Storage
-from service.tables import CheckpointRow, DatasetRow, IntentRow, utc_now
+from service.table_types import utc_now
+from service.tables import CheckpointRow, DatasetRow, IntentRow
 
 INTENT_LASTS = timedelta(days=1)  # then its process was killed
 

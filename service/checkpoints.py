@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint
 from service.paging import page_of
-from service.tables import CheckpointRow, JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import CheckpointRow, JobRow
 
 KEPT = 2
 

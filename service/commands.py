@@ -11,7 +11,7 @@ from service import keys
 from service.database import Database, migrate
 from service.embedded import database_url
 from service.settings import Settings, settings_table
-from service.tables import Role
+from service.table_types import Role
 
 LISTED = "{:30} {:6} {:30} {:10} {:10} {:10} {}"
 

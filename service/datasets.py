@@ -26,7 +26,8 @@ from service.ingest import Points, read_points
 from service.ownership import caller_of
 from service.paging import page_of
 from service.storage import Storage, disk_errors, seal
-from service.tables import DatasetRow, JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import DatasetRow, JobRow
 
 MAX_PAGE_VALUES = 1 << 20
 LIVE = DatasetRow.deleted_at.is_(None)

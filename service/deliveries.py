@@ -13,7 +13,7 @@ from service import jobs, webhooks
 from service.addresses import RefusedAddress, addresses_of
 from service.database import Database
 from service.settings import Settings
-from service.tables import utc_now
+from service.table_types import utc_now
 from service.webhooks import Delivery
 
 SECONDS = 15.0  # from looking up the name to the status line

@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from service.tables import DutyRow, utc_now
+from service.table_types import utc_now
+from service.tables import DutyRow
 
 COLLECT = "collect"
 

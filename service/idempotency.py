@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 from service.database import Database
 from service.errors import Conflict, InvalidInput
 from service.ids import new_id
-from service.tables import IdempotencyRow, utc_now
+from service.table_types import utc_now
+from service.tables import IdempotencyRow
 from service.uploads import Form
 
 KEPT = timedelta(hours=24)

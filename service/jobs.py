@@ -16,7 +16,8 @@ from api_schemas.training import TrainingConfig
 from service import checkpoints, events, quotas, webhooks
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
-from service.tables import DatasetRow, JobPartRow, JobRow, UtcDateTime, utc_now
+from service.table_types import UtcDateTime, utc_now
+from service.tables import DatasetRow, JobPartRow, JobRow
 from service.transitions import ACTIVE, ENDED, TRANSITIONS, Ending, Happening
 from trainer.errors import InvalidConfig
 from trainer.state import check_config

@@ -18,7 +18,8 @@ from service.errors import NotFound, Unauthorized
 from service.ids import new_id
 from service.ownership import Caller
 from service.settings import Settings
-from service.tables import KeyRow, Role, utc_now
+from service.table_types import Role, utc_now
+from service.tables import KeyRow
 
 TOKEN_PREFIX = "kvae"  # noqa: S105
 USE_NOTED = timedelta(hours=1)

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from api_schemas.jobs import JobStatus
 from service import pulse
 from service.database import Database
-from service.tables import EventRow, JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import EventRow, JobRow
 from service.transitions import ENDED
 
 JOB_BUCKETS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)

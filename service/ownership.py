@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
-from service.tables import Owned, Role
+from service.table_types import Owned, Role
 
 NOBODY = ""  # owns what was made while there was no key
 

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from service.tables import JobPartRow, JobRow, PulseRow, utc_now
+from service.table_types import utc_now
+from service.tables import JobPartRow, JobRow, PulseRow
 from service.transitions import ACTIVE
 
 MISSED_PULSES = 3

@@ -1,68 +1,23 @@
 """The database. It is the truth: what is not here has not happened."""
 
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from api_schemas.inference import AssignField
 from api_schemas.jobs import JobType
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in UTC, also on SQLite, which forgets the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-Role = Literal["read", "write", "admin"]
-
-Id = String(40)
-Sha256 = String(64)
-RowNumber = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-class Owned:
-    """Rows that belong to somebody; sessions show and write them by service.ownership."""
-
-    owner: Mapped[str] = mapped_column(Id)
+from service.table_types import Base, Id, Owned, Role, RowNumber, Sha256, UtcDateTime, utc_now
 
 
 class DatasetRow(Owned, Base):

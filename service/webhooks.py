@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobMessage, webhook_key
 from service.ids import new_id
-from service.tables import DeliveryRow, JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import DeliveryRow, JobRow
 
 FIRST_PAUSE, PAUSE_GROWTH = 8.0, 3.0  # seconds: 8, 24, 72, ...
 MAX_ATTEMPTS = 10  # over 22 hours

@@ -12,7 +12,8 @@ from service import assign_jobs, assignments, events, jobs, models, pulse
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.metrics import Metrics
-from service.tables import JobPartRow, utc_now
+from service.table_types import utc_now
+from service.tables import JobPartRow
 from tests.service import rows
 
 LEASE = 60.0

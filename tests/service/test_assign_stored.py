@@ -18,7 +18,8 @@ from service.database import migrate
 from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder
-from service.tables import JobPartRow, utc_now
+from service.table_types import utc_now
+from service.tables import JobPartRow
 from service.worker.assigning import AssignRunner
 from tests.points import digits, npy, three_blobs
 from tests.servers import broker_server

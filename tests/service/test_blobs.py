@@ -15,7 +15,8 @@ from service.errors import Forbidden, StorageUnavailable
 from service.ownership import Caller
 from service.settings import Settings
 from service.storage import Bucket, Folder, Storage
-from service.tables import DutyRow, IntentRow, JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import DutyRow, IntentRow, JobRow
 from tests.servers import wait_for
 from tests.service import rows
 from tests.service.api import api_server

@@ -14,7 +14,8 @@ from service import idempotency, jobs
 from service.database import Database
 from service.datasets import Upload
 from service.errors import Conflict, InvalidInput
-from service.tables import IdempotencyRow, JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import IdempotencyRow, JobRow
 from service.uploads import Form
 from tests.service import rows
 

@@ -17,7 +17,8 @@ from service.database import Database
 from service.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
 from service.ownership import Caller
 from service.settings import Settings
-from service.tables import AliasRow, DatasetRow, JobRow, KeyRow, ModelRow, PulseRow, utc_now
+from service.table_types import utc_now
+from service.tables import AliasRow, DatasetRow, JobRow, KeyRow, ModelRow, PulseRow
 from tests.service import rows
 
 HOUR = timedelta(hours=1)

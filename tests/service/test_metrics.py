@@ -10,7 +10,8 @@ from sqlalchemy import update
 from service import jobs
 from service.database import Database
 from service.metrics import Metrics
-from service.tables import EventRow, utc_now
+from service.table_types import utc_now
+from service.tables import EventRow
 from tests.service import rows
 
 DAY = timedelta(days=1)

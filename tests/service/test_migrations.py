@@ -12,7 +12,8 @@ from api_schemas.datasets import Column
 from service import datasets, models
 from service.database import Database, migration_config
 from service.ownership import Caller
-from service.tables import Base, DatasetRow, ModelRow
+from service.table_types import Base
+from service.tables import DatasetRow, ModelRow
 from tests.service import rows
 
 BEFORE_COLUMNS = (

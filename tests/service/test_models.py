@@ -8,10 +8,10 @@ from service import aliases, events, jobs, models
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.model_cache import ModelCache
+from service.table_types import Base
 from service.tables import (
     AssignedChunkRow,
     AssignmentChunkRow,
-    Base,
     ComponentRow,
     ModelRow,
     WeightChunkRow,

@@ -11,7 +11,8 @@ from api_schemas.jobs import JobStatus
 from service import checkpoints, events, jobs
 from service.database import Database
 from service.errors import Conflict
-from service.tables import JobRow, utc_now
+from service.table_types import utc_now
+from service.tables import JobRow
 from service.transitions import ENDED, TRANSITIONS
 from tests.service import rows
 

@@ -20,7 +20,8 @@ from service.database import Database
 from service.deliveries import Sender, new_client
 from service.errors import InvalidInput
 from service.ownership import Caller
-from service.tables import DeliveryRow, utc_now
+from service.table_types import utc_now
+from service.tables import DeliveryRow
 from service.webhooks import Delivery
 from tests.receiver import receiver
 from tests.service import rows
