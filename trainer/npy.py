@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ def map_npy(path: Path) -> Points:
     """The array of a file, read as it is used. Raises InvalidPoints or OSError."""
     with _explained(), path.open("rb") as file:
         _check_magic(file.read(len(MAGIC)))
-        array: Points = np.lib.format.open_memmap(path, mode="r")
+        array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r")
+        file.seek(0, 2)
+        _check_end(array.offset + array.nbytes, file.tell())
     return array
 
 
@@ -26,13 +29,20 @@ def parse_npy(data: bytes) -> Points:
     """The array of a file's bytes. Raises InvalidPoints."""
     with _explained():
         _check_magic(data[: len(MAGIC)])
-        array: Points = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        file = io.BytesIO(data)
+        array: Points = np.lib.format.read_array(file, allow_pickle=False)
+        _check_end(file.tell(), len(data))
     return array
 
 
 def _check_magic(head: bytes) -> None:
     if head != MAGIC:
         raise ValueError("it is another kind of file; numpy.save writes this one")
+
+
+def _check_end(end: int, length: int) -> None:
+    if end < length:
+        raise ValueError("it is longer than its header says")
 
 
 @contextmanager

@@ -145,6 +145,7 @@ def test_constant_columns_are_warned_of(tmp_path: Path) -> None:
         (b"\n\x03\xed\r7", "no columns"),
         (npy(np.array([[{}]])), "it holds pickled Python objects, which are never loaded"),
         (npy(np.zeros((4, 3)))[:-1], "it is shorter than its header says"),
+        (npy(np.zeros((4, 3))) + b"\0", "it is longer than its header says"),
         (npy(np.zeros((4, 3)))[:20], "not a usable NPY array"),
         (npy(np.zeros(3)), "points must have shape"),
         (npy(np.zeros((0, 3))), "no points"),
