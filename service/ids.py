@@ -16,3 +16,8 @@ def new_id(prefix: str) -> str:
     number = (time.time_ns() // 1_000_000) << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
     encoded = b32encode((number << PADDING_BITS).to_bytes(BYTES)).translate(CROCKFORD)
     return f"{prefix}_{encoded[:DIGITS].decode()}"
+
+
+def pattern(prefix: str) -> str:
+    """A regular expression of the ids of this prefix."""
+    return f"^{prefix}_[0-9a-hjkmnp-tv-z]{{{DIGITS}}}$"

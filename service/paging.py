@@ -9,12 +9,19 @@ from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api_schemas.common import PAGE_LIMIT, Page
+from service import ids
 
 Item = TypeVar("Item", bound=BaseModel)
 
-After = Annotated[str | None, Query(description="id of the last object of the page before")]
 AfterRow = Annotated[int, Query(ge=-1, lt=2**62, description="last_id of the page before")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT)]
+
+
+def after_id(prefix: str) -> Any:
+    """The query parameter that continues a list of objects with such ids. The object it names may
+    be gone by then: it is a place in time."""
+    text = "last_id of the page before, which may have been deleted since"
+    return Query(pattern=ids.pattern(prefix), description=text)
 
 
 def newest_first(

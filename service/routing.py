@@ -1,7 +1,8 @@
 """What every request goes through before its route reads or parses anything of it."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args, get_origin
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -15,13 +16,16 @@ Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class OpenRoute(APIRoute):
-    """A route that anyone may call. Query parameters that it does not have are refused."""
+    """A route that anyone may call. Query parameters that it does not have, or has twice, are
+    refused."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        takes_several = _query_of(self.dependant)
 
         async def checked(request: Request) -> Response:
-            refuse_unknown_query(request)
+            if request.scope["query_string"]:
+                refuse_query(request, takes_several)
             return await handle(request)
 
         return checked
@@ -46,23 +50,32 @@ class GuardedRoute(OpenRoute):
         return guarded
 
 
-def refuse_unknown_query(request: Request) -> None:
-    """Raise InvalidInput for a query parameter that the route does not have: it would be a typo."""
-    if not request.scope["query_string"]:
-        return
-    known = _query_names(request.scope["route"].dependant)
-    for name in request.query_params:
-        if name not in known:
-            taken = ", ".join(sorted(known)) or "none"
+def refuse_query(request: Request, takes_several: dict[str, bool]) -> None:
+    """Raise InvalidInput for a query parameter that the route does not have, as it would be a typo,
+    and for one that is given twice where one value is taken."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    for name, times in given.items():
+        if name not in takes_several:
+            taken = ", ".join(sorted(takes_several)) or "none"
             raise InvalidInput.at("query", name, msg=f"unknown parameter; this call takes {taken}")
+        if times > 1 and not takes_several[name]:
+            raise InvalidInput.at("query", name, msg=f"given {times} times; it takes one value")
 
 
-def _query_names(dependant: Dependant) -> set[str]:
-    names: set[str] = set()
+def _query_of(dependant: Dependant) -> dict[str, bool]:
+    """The names of query parameters, and whether each may be given several times."""
+    found: dict[str, bool] = {}
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            names.update(kind.model_fields)
+            fields = kind.model_fields.items()
+            found |= {name: _is_list(inner.annotation) for name, inner in fields}
         else:
-            names.add(field.alias)
-    return names.union(*(_query_names(inner) for inner in dependant.dependencies))
+            found[field.alias] = _is_list(kind)
+    for inner in dependant.dependencies:
+        found |= _query_of(inner)
+    return found
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))

@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api_schemas.common import Page
 from api_schemas.models import Alias, AliasMove, AliasName
 from service import aliases, models
 from service.dependencies import PartsDep
-from service.paging import After, Limit
+from service.paging import Limit
 from service.problems import responses
 from service.routing import GuardedRoute
 
 router = APIRouter(prefix="/aliases", tags=["models"], route_class=GuardedRoute)
 
 Name = Annotated[AliasName, Path(description="lower-case letters, digits and - _ .")]
+After = Annotated[AliasName | None, Query(description="last_id of the page before")]
 
 
 @router.put(

@@ -10,13 +10,15 @@ from api_schemas.datasets import Dataset, DatasetCreate, PointRow
 from service import datasets, idempotency, media, openapi, uploads
 from service.dependencies import FileDep, Parts, PartsDep
 from service.idempotency import IdempotencyKey
-from service.paging import After, AfterRow, Limit, newest_first
+from service.paging import AfterRow, Limit, after_id, newest_first
 from service.pictures import grid
 from service.problems import responses, validated
 from service.routing import GuardedRoute
 from service.tables import DatasetRow
 
 router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=GuardedRoute)
+
+After = Annotated[str | None, after_id("ds")]
 
 
 @router.post(

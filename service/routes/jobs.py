@@ -18,12 +18,14 @@ from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
-from service.paging import After, Limit, newest_first
+from service.paging import Limit, after_id, newest_first
 from service.problems import responses, validated
 from service.routing import GuardedRoute
 from service.tables import DatasetRow, JobRow
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=GuardedRoute)
+
+After = Annotated[str | None, after_id("job")]
 
 FORM_FIELDS = {
     "file": openapi.BINARY,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Annotated
 
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
@@ -14,12 +14,14 @@ from api_schemas.models import Component, ComponentDetail, Model
 from service import answers, components, media, models, openapi, uploads
 from service.dependencies import FileDep, PartsDep
 from service.errors import InvalidInput
-from service.paging import After, AfterRow, Limit, newest_first
+from service.paging import AfterRow, Limit, after_id, newest_first
 from service.problems import responses
 from service.routing import GuardedRoute
 from service.tables import ModelRow
 
 router = APIRouter(prefix="/models", tags=["models"], route_class=GuardedRoute)
+
+After = Annotated[str | None, after_id("mdl")]
 
 FORM = {"type": "object", "required": ["file"], "properties": {"file": openapi.BINARY}}
 ARCHIVE = {"Content-Disposition": 'attachment; filename="model.zip"'}
