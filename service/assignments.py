@@ -35,6 +35,7 @@ STORED = np.dtype("<u2")
 WHOLE = np.iinfo(STORED).max  # the share 1
 ASSIGNED = np.dtype([("row", "<i8"), ("component", "<u2"), ("confidence", "<f4")])
 SCORED = np.dtype([*ASSIGNED.descr, ("outlier_score", "<f4")])
+DIGITS = 4  # of a share that are known behind the point; more would be rounding's
 SHARES = {"confidence": "confidences", "outlier_score": "outlier_scores"}  # as they are stored
 
 Assigned = NDArray[Any]  # of ASSIGNED or SCORED; what was not kept is NaN
@@ -96,7 +97,7 @@ def page(
         chunk = _read(session, source, first_row, component)
         chunk = chunk[chunk["row"] > after][: limit + 1 - len(found)]
         for values in chunk.tolist():
-            known = (None if value != value else value for value in values)  # NaN is not itself
+            known = (None if value != value else round(value, DIGITS) for value in values)  # NaN
             found.append(source.row(**dict(zip(names, known, strict=True))))
         if len(found) > limit:
             break
@@ -117,6 +118,14 @@ def as_table(assigned: Assigned) -> pa.Table:
     names = assigned.dtype.names or ()
     columns = [pa.array(np.ascontiguousarray(assigned[n]), from_pandas=True) for n in names]
     return pa.table(columns, list(names))
+
+
+def as_text(assigned: Assigned) -> Assigned:
+    """The same without the digits that are not known."""
+    known = assigned.copy()
+    for name in (known.dtype.names or ())[2:]:
+        known[name] = np.round(known[name], DIGITS)
+    return known
 
 
 def _first_rows(

@@ -93,6 +93,7 @@ def _assigned(
         if media_type == media.NPY:
             answers.write_npy(file, pieces)
         else:
-            answers.write_table(file, media_type, map(assignments.as_table, pieces))
+            shown = map(assignments.as_text, pieces) if media_type == media.CSV else pieces
+            answers.write_table(file, media_type, map(assignments.as_table, shown))
 
     return answers.answer(parts.storage, media_type, {}, write)

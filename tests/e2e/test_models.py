@@ -38,6 +38,8 @@ def test_assignments_as_a_file_and_in_pages(client: Client, model: str) -> None:
     after = client.get(path, component=1, limit=2, after=page["last_id"])
     rows = [item["row"] for item in [*page["data"], *after["data"]]]
     assert rows == table["row"].to_pylist()[:4]
+    shares = [str(share) for share in (page["data"][0]["confidence"], *table["confidence"][:9])]
+    assert max(map(len, shares)) <= len("0.1234")
 
 
 def test_components(client: Client, model: str) -> None:
