@@ -22,7 +22,7 @@ from service.database import Database
 from service.encoding import Encoding, some
 from service.errors import Conflict, NotFound
 from service.ids import new_id
-from service.ingest import Points, read_points
+from service.ingest import Points, check_declared, read_points
 from service.ownership import caller_of
 from service.paging import page_of
 from service.storage import Storage, disk_errors, seal
@@ -41,6 +41,7 @@ class Upload:
     sha256: str
     bytes: int
     filename: str
+    media_type: str  # as the client declares it
 
 
 @contextmanager
@@ -58,6 +59,7 @@ def storing(
     in the block leaves nothing behind. Raises InvalidInput, TooLarge, UnsupportedMediaType, or
     Forbidden by quota.
     """
+    check_declared(upload.path, upload.media_type)
     identity = _identity(upload, options)
     with database.write() as session:
         if known := _known(session, identity):

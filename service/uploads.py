@@ -52,15 +52,17 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
     Raises BadRequest, or TooLarge from the body limit.
     """
     with storage.scratch() as path:
-        if media.base_type(request.headers.get("content-type")) != MULTIPART:
-            yield Form(await _save(path, request.stream(), ""), {})
+        media_type = media.base_type(request.headers.get("content-type"))
+        if media_type != MULTIPART:
+            yield Form(await _save(path, request.stream(), "", media_type), {})
             return
         limits = {"max_files": 1, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
         async with request.form(**limits) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise BadRequest("file_missing", "the form has no file under the name 'file'")
-            upload = await _save(path, _parts(file), file.filename or "")
+            media_type = media.base_type(file.content_type)
+            upload = await _save(path, _parts(file), file.filename or "", media_type)
             yield Form(upload, _fields(form))
 
 
@@ -109,7 +111,7 @@ async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
         yield part
 
 
-async def _save(path: Path, parts: AsyncIterator[bytes], filename: str) -> Upload:
+async def _save(path: Path, parts: AsyncIterator[bytes], filename: str, media_type: str) -> Upload:
     digest = hashlib.sha256()
     with path.open("wb") as file:
 
@@ -119,4 +121,4 @@ async def _save(path: Path, parts: AsyncIterator[bytes], filename: str) -> Uploa
 
         async for part in parts:
             await run_in_threadpool(save, part)
-        return Upload(path, digest.hexdigest(), file.tell(), filename)
+        return Upload(path, digest.hexdigest(), file.tell(), filename, media_type)

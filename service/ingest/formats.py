@@ -1,8 +1,13 @@
-"""Which format a file has, by its content: names and media types are often wrong."""
+"""Which format a file has, by its content: names are often wrong, and media types say nothing.
 
+One that does say a format must be right.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
 from api_schemas.datasets import DatasetFormat
+from service import media
 from service.errors import UnsupportedMediaType
 from service.ingest import archive, arrow, csv, idx, npy
 from service.ingest.source import bad_file
@@ -17,6 +22,26 @@ MAGIC: dict[bytes, DatasetFormat] = {
     arrow.STREAM_MAGIC: "arrow",
 }
 TAKEN = "CSV, NPY, NPZ, Parquet, Arrow IPC, IDX, and ZIP archives of PNG or JPEG are taken"
+FORMATS: Mapping[str, tuple[DatasetFormat, ...]] = {
+    media.CSV: ("csv",),
+    media.NPY: ("npy",),
+    media.NPZ: ("npz",),
+    media.PARQUET: ("parquet",),
+    media.ARROW: ("arrow",),
+    media.ARROW_FILE: ("arrow",),
+    media.ZIP: ("zip", "npz"),
+}
+
+
+def check_declared(upload: Path, media_type: str) -> None:
+    """Raise UnsupportedMediaType unless a file has the format that its media type says, if any."""
+    if media_type == media.JSON:
+        detail = f"a data set is not taken as {media_type}; {TAKEN}"
+        raise UnsupportedMediaType("unsupported_media_type", detail)
+    found = find_format(upload)
+    if found not in FORMATS.get(media_type, (found,)):
+        detail = f"the file is declared as {media_type}, but by its content it is {found}"
+        raise UnsupportedMediaType("media_type_mismatch", detail)
 
 
 def find_format(upload: Path) -> DatasetFormat:

@@ -71,6 +71,24 @@ def test_files(client: Client, how: str, content: bytes, status: int, code: str,
     check(response, status, code, said)
 
 
+@pytest.mark.parametrize(
+    ("content", "declared", "code", "said"),
+    [
+        (CSV, NPY, "media_type_mismatch", "application/x-npy, but by its content it is csv"),
+        (npy(np.zeros((2, 2))), "text/csv", "media_type_mismatch", "text/csv, but by its content"),
+        (npz(a=np.zeros((2, 2))), NPY, "media_type_mismatch", "by its content it is npz"),
+        ('{"points": []}', "application/json", "unsupported_media_type", "not taken as applicat"),
+    ],
+)
+def test_files_that_are_not_what_they_are_declared_as(
+    client: Client, content: Any, declared: str, code: str, said: str
+) -> None:
+    raw = client.http.post("/datasets", content=content, headers={"Content-Type": declared})
+    check(raw, 415, code, said)
+    form = client.http.post("/datasets", files={"file": ("points", content, declared)})
+    check(form, 415, code, said)
+
+
 def test_a_body_over_the_cap_of_unknown_length(client: Client) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(64):
@@ -183,6 +201,7 @@ def test_assign_json(client: Client, body: bytes, status: int, code: str, said: 
         (npy(np.array(3.0)), "invalid_points", "points must have shape"),
         (pickled(), "invalid_points", "pickled Python objects, which are never loaded"),
         (npy(np.zeros((9, 2)))[:-8], "invalid_points", "not a usable NPY array"),
+        (npy(np.zeros((9, 2))) * 2, "invalid_points", "it is longer than its header says"),
         (b"", "invalid_points", "not a usable NPY array"),
         (npz(a=np.zeros((2, 2))), "invalid_points", "not a usable NPY array"),
     ],
@@ -219,6 +238,11 @@ def test_other_media_types(client: Client) -> None:
         ("/datasets/ds_x", 404, "dataset_not_found", "there is no dataset 'ds_x'"),
         ("/jobs?limit=101", 422, "invalid_input", "query.limit"),
         ("/sample?componnt=3", 422, "invalid_input", "this call takes component, model, n, seed"),
+        ("/sample?n=1&n=2", 422, "invalid_input", "query.n: given 2 times; it takes one value"),
+        ("/datasets?after=job_x", 422, "invalid_input", "query.after: String should match"),
+        ("/jobs?after=", 422, "invalid_input", "query.after: String should match"),
+        ("/models?after=default", 422, "invalid_input", "query.after: String should match"),
+        ("/aliases?after=No", 422, "invalid_input", "query.after: String should match"),
         ("/healthz?x=1", 422, "invalid_input", "query.x: unknown parameter; this call takes none"),
         ("/nowhere", 404, "not_found", "GET /nowhere"),
     ],

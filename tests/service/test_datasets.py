@@ -30,7 +30,7 @@ def upload(folder: Path, content: bytes = CSV) -> datasets.Upload:
     path = folder / "upload"
     path.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    return datasets.Upload(path, digest, len(content), "points\0.csv")
+    return datasets.Upload(path, digest, len(content), "points\0.csv", "")
 
 
 def files(storage: Storage) -> list[Path]:
