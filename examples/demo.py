@@ -5,7 +5,6 @@ Starts the embedded stack, talks to it over HTTP only, and leaves demo-output/ b
 
 import argparse
 import gzip
-import io
 import json
 import os
 import shutil
@@ -18,20 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from client import KVAE, KVAEError
 from service.pictures import grid
 from service.processes import die_with_parent
 from trainer.vision import mnist
 
-NPY = {"Content-Type": "application/x-npy", "Accept": "application/x-npy"}
-PNG = {"Accept": "image/png"}
 JOBS: dict[str, dict[str, Any]] = {
     "digits": {"components": 10},
     "mnist": {  # convolutions on a CPU: a short run
@@ -44,7 +40,6 @@ SHOWN = 64  # images a picture
 ABREAST = 12  # images of a component in the overview, real ones and as many samples
 SAMPLES = 1000
 SEED = 7
-BLOCKS = "▁▂▃▄▅▆▇█"
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -64,8 +59,10 @@ def main() -> int:
     try:
         with running_service(arguments.out / "service") as address:
             console.print(f"The service is running at {address}")
-            with httpx.Client(base_url=address, timeout=300) as api:
-                demonstrate(api, console, arguments, images, labels)
+            with KVAE(address) as kvae:
+                demonstrate(kvae, console, arguments, images, labels)
+    except KVAEError as error:
+        raise SystemExit(str(error)) from error
     except KeyboardInterrupt:
         return 130
     console.print(f"Done, and everything is stopped again. Look at {arguments.out}/:")
@@ -85,7 +82,7 @@ def prepare(out: Path) -> None:
 
 
 def demonstrate(
-    api: httpx.Client,
+    kvae: KVAE,
     console: Console,
     arguments: argparse.Namespace,
     images: Images,
@@ -93,30 +90,23 @@ def demonstrate(
 ) -> None:
     """Upload, train, assign, sample, and write what came of it."""
     new, seen = images[:HELD_OUT], images[HELD_OUT:]
-    k = JOBS[arguments.data]["components"]
     with stopwatch() as upload_seconds:
-        body = npy_bytes(seen)
-        dataset = checked(api.post("/datasets", content=body, params={"name": arguments.data}))
-    console.print(f"Uploaded {dataset['rows']} images of {dataset['shape']} pixels")
+        dataset = kvae.upload(seen, name=arguments.data)
+    console.print(f"Uploaded {dataset.rows} images of {dataset.shape} pixels")
     with stopwatch() as training_seconds:
-        request = {"dataset": dataset["id"], "seed": SEED, **JOBS[arguments.data]}
-        job = checked(api.post("/jobs", json=request))
-        job = follow(api, console, job)
-    model = checked(api.get(f"/models/{job['model']}"))
+        model = kvae.train(dataset, seed=SEED, **JOBS[arguments.data])
     with stopwatch() as assign_seconds:
-        assigned = array(api.post("/assign", content=npy_bytes(new), headers=NPY))
+        assigned = kvae.assign(new)
     console.print(f"Assigned {len(new)} new digits in {assign_seconds() * 1000:.0f} ms")
     with stopwatch() as sample_seconds:
-        write_pictures(api, arguments.out, k)
-        samples = array(api.get("/sample", params={"n": SAMPLES, "seed": SEED}, headers=NPY))
+        write_pictures(kvae, arguments.out, model.components)
+        samples = kvae.sample(SAMPLES, seed=SEED).points
     np.save(arguments.out / "samples.npy", samples)
-    partition = array(api.get(f"/models/{job['model']}/assignments", headers=NPY))["component"]
-    write_members(arguments.out, seen, partition, k)
-    write_overview(api, arguments.out, seen, partition, k)
+    partition = kvae.models.assignments()["component"]
+    write_members(arguments.out, seen, partition, model.components)
+    write_overview(kvae, arguments.out, seen, partition, model.components)
     report = {
-        "job": job,
-        "model": model,
-        "alpha": model["alpha"],
+        "model": model.model_dump(mode="json"),
         "seconds": {
             "upload": upload_seconds(),
             "training": training_seconds(),
@@ -132,43 +122,11 @@ def demonstrate(
     (arguments.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
 
 
-def follow(api: httpx.Client, console: Console, job: dict[str, Any]) -> dict[str, Any]:
-    """Show a job's progress until it ends; returns it. Raises SystemExit unless it succeeded."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    seen = 0
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("Training", total=1.0)
-        while job["status"] in ("queued", "running"):
-            time.sleep(0.5)
-            job = checked(api.get(f"/jobs/{job['id']}"))
-            page = checked(api.get(f"/jobs/{job['id']}/events", params={"after": seen}))
-            for event in page["data"]:
-                seen = event["id"]
-                if event["type"] == "metrics":
-                    bar.console.print(describe(event["data"]))
-            progress = job["progress"]
-            iteration = f"Iteration {progress['iteration']} of {progress['of']}"
-            bar.update(task, completed=progress["fraction"], description=iteration)
-    if job["status"] != "succeeded":
-        raise SystemExit(f"the job {job['status']}: {job['error']}")
-    return job
-
-
-def describe(metrics: dict[str, Any]) -> str:
-    """One iteration in a line; alpha as a block a component, full height for the largest."""
-    largest = max(metrics["alpha"])
-    alpha = "".join(BLOCKS[round(a / largest * (len(BLOCKS) - 1))] for a in metrics["alpha"])
-    return f"  iteration {metrics['iteration']}: alpha {alpha}  {metrics['changed']:.1%} moved"
-
-
-def write_pictures(api: httpx.Client, out: Path, k: int) -> None:
+def write_pictures(kvae: KVAE, out: Path, k: int) -> None:
     """Samples of every component and of the mixture, as the service draws them."""
     for component in [*range(k), None]:
         name = "mixture.png" if component is None else f"component-{component}-samples.png"
-        query: dict[str, int | None] = {"component": component, "n": SHOWN, "seed": SEED}
-        given = {key: value for key, value in query.items() if value is not None}
-        response = api.get("/sample", params=given, headers=PNG)
-        (out / name).write_bytes(response.raise_for_status().content)
+        kvae.sample_file(out / name, SHOWN, component=component, seed=SEED)
 
 
 def write_members(out: Path, images: Images, partition: Labels, k: int) -> None:
@@ -179,15 +137,14 @@ def write_members(out: Path, images: Images, partition: Labels, k: int) -> None:
             (out / f"component-{component}-members.png").write_bytes(grid(members))
 
 
-def write_overview(api: httpx.Client, out: Path, images: Images, partition: Labels, k: int) -> None:
+def write_overview(kvae: KVAE, out: Path, images: Images, partition: Labels, k: int) -> None:
     """A row a component: real members on the left, samples on the right."""
     blank = np.zeros((1, *images.shape[1:]))
     rows = []
     for component in range(k):
         members = images[partition == component][:ABREAST].astype(np.float64)
         padding = np.repeat(blank, ABREAST - len(members), 0)
-        query = {"component": component, "n": ABREAST, "seed": SEED}
-        samples = array(api.get("/sample", params=query, headers=NPY))
+        samples = kvae.sample(ABREAST, component=component, seed=SEED).points
         rows += [members, padding, blank, samples]
     tiles = np.concatenate(rows)
     (out / "overview.png").write_bytes(grid(tiles, 2 * ABREAST + 1))
@@ -241,25 +198,6 @@ def stopwatch() -> Iterator[Any]:
     ended: list[float] = []
     yield lambda: ended[0] - started
     ended.append(time.perf_counter())
-
-
-def checked(response: httpx.Response) -> dict[str, Any]:
-    """The JSON of a good answer; the problem's own words otherwise."""
-    answer: dict[str, Any] = response.json()
-    if response.is_error:
-        raise SystemExit(f"{response.request.method} {response.request.url}: {answer['detail']}")
-    return answer
-
-
-def array(response: httpx.Response) -> NDArray[Any]:
-    result: NDArray[Any] = np.load(io.BytesIO(response.raise_for_status().content))
-    return result
-
-
-def npy_bytes(points: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, points)
-    return buffer.getvalue()
 
 
 def agreement(labels: Labels, components: Labels) -> dict[str, float]:

@@ -17,11 +17,10 @@ def test_the_demo(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "examples.demo", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("iteration 8: alpha", "moved", "Assigned 297 new digits", "Look at"):
-        assert said in done.stdout
+    for said in ("iteration 8 of 8: alpha", "moved", "Assigned 297 new digits", "Look at"):
+        assert said in done.stdout + done.stderr
     report = json.loads((out / "report.json").read_text())
-    assert report["job"]["status"] == "succeeded"
-    assert sum(report["alpha"]) == pytest.approx(1)
+    assert sum(report["model"]["alpha"]) == pytest.approx(1)
     assert report["agreement_with_labels"]["training_digits"]["ari"] > 0.5
     assert np.load(out / "samples.npy").shape == (1000, 8, 8)
     names = [f"component-{j}-{what}" for j in range(10) for what in ("members", "samples")]

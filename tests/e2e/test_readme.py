@@ -67,6 +67,20 @@ def test_the_three_calls(client: Client, tmp_path: Path) -> None:
     assert zipfile.is_zipfile(archive)
 
 
+def test_the_client(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("points.csv", three_blobs()[0], delimiter=",")
+    script = code("python", "from client").replace(
+        "components=4", 'components=4, config={"iterations": 1}, progress=False'
+    )
+    scope: dict[str, Any] = {}
+    exec(script.replace("http://localhost:8000", str(client.http.base_url)), scope)  # noqa: S102
+    scope["kvae"].close()
+    assert scope["model"].components == 4
+    assert len(scope["components"]) == 2
+    assert scope["drawn"].points.shape == (500, 2)
+
+
 def test_the_trainer_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.savetxt("points.csv", three_blobs()[0][:60], delimiter=",")

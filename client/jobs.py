@@ -1,0 +1,107 @@
+"""Jobs of a service: trainings, and the assigning of data sets."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from api_schemas.jobs import Checkpoint, Job, JobEvent, JobType
+from client import media
+from client.connection import Connection, parsed, path_of
+from client.errors import Conflict, JobCancelled, JobFailed, Unreachable
+from client.events import read_events
+from client.progress import shown
+from client.samples import Format, accepted, read
+
+FIRST_POLL, LONGEST_POLL = 0.1, 1.0
+
+
+class Jobs:
+    """`kvae.jobs`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, type: JobType | None = None) -> Iterator[Job]:
+        """Jobs of one type or all, newest first."""
+        return self._connection.pages("/jobs", Job, type=type)
+
+    def get(self, job: str) -> Job:
+        """One job: its status, progress, error and, once succeeded, its model. Raises NotFound."""
+        return self._connection.get(path_of("jobs", job), Job)
+
+    def cancel(self, job: str) -> Job:
+        """Ask for its end, within a step; the job as it is now. Raises NotFound or Conflict."""
+        response = self._connection.request("POST", path_of("jobs", job, "cancel"))
+        return parsed(Job, response)
+
+    def resume(self, job: str) -> Job:
+        """Go on with one that failed or was cancelled. Raises NotFound or Conflict."""
+        self._connection.change("POST", path_of("jobs", job, "resume"), Conflict)
+        return self.get(job)
+
+    def events(self, job: str, after: str | None = None) -> Iterator[JobEvent]:
+        """What its log has so far, oldest first, or what follows the event of that id."""
+        return self._connection.pages(path_of("jobs", job, "events"), JobEvent, after=after)
+
+    def watch(self, job: str, after: str = "0") -> Iterator[JobEvent]:
+        """Its log as it grows, until the job has ended and all is told; over lost connections it
+        goes on after the last event. Raises NotFound."""
+        path = path_of("jobs", job, "events")
+        while True:
+            headers = {"Accept": media.EVENTS, "Last-Event-ID": after}
+            with suppress(Unreachable), self._connection.stream(path, headers) as response:
+                if response.status_code == 204:
+                    return
+                for event in read_events(response.iter_lines()):
+                    yield JobEvent.model_validate_json(event.data)
+                    after = event.id or after
+
+    def updates(self, job: str) -> Iterator[Job]:
+        """The job again and again, the last time when it has ended."""
+        pause = FIRST_POLL
+        while True:
+            found = self.get(job)
+            yield found
+            if found.finished_at:
+                return
+            time.sleep(pause)
+            pause = min(1.5 * pause, LONGEST_POLL)
+
+    def wait(self, job: str, *, progress: bool = True) -> Job:
+        """The job once it has succeeded; ``progress`` is shown on stderr meanwhile.
+
+        Raises JobFailed or JobCancelled. Interrupted, it leaves the job to go on.
+        """
+        updates = self.updates(job)
+        if progress:
+            updates = shown(updates, lambda after: self.events(job, after))
+        (found,) = deque(updates, maxlen=1)
+        if found.status == "failed":
+            raise JobFailed(found)
+        if found.status == "cancelled":
+            raise JobCancelled(found)
+        return found
+
+    def checkpoints(self, job: str) -> Iterator[Checkpoint]:
+        """What each iteration left, oldest first. Raises NotFound."""
+        return self._connection.pages(path_of("jobs", job, "checkpoints"), Checkpoint)
+
+    def preview(self, job: str, iteration: int | None = None) -> bytes:
+        """A PNG of what each component draws after an iteration, or the last. Raises NotFound."""
+        path = path_of("jobs", job, "preview")
+        return self._connection.request("GET", path, {"iteration": iteration}).content
+
+    def assignments(
+        self, job: str, component: int | None = None, *, format: Format = "numpy"
+    ) -> Any:
+        """What an assign job has found: records of row, component, confidence and, where asked for,
+        outlier_score, as a structured array, DataFrame or pyarrow.Table.
+
+        Raises NotFound, or Conflict before the job has succeeded.
+        """
+        path = path_of("jobs", job, "assignments")
+        headers = {"Accept": accepted(format, media.NPY)}
+        query = {"component": component}
+        return read(self._connection.request("GET", path, query, headers=headers).content, format)
