@@ -18,6 +18,7 @@ from service import unpacking
 from service.ingest.messages import is_packed
 from service.ingest.source import Source, bad_file, check_columns, first_line
 from service.ingest.table import Batches, Table, table_source
+from service.turns import turn
 
 PARQUET_MAGIC = b"PAR1"
 FILE_MAGIC = unpacking.FILE_MAGIC
@@ -66,11 +67,12 @@ def _unpacked(kind: str, path: Path, names: list[str]) -> Batches:
 def _unpacking(kind: str, path: Path, names: list[str]) -> Iterator[ipc.RecordBatchStreamReader]:
     """What a process of bounded memory reads of a file: `service.unpacking`.
 
-    Raises pyarrow.ArrowInvalid, after the block for a stream that breaks off: it seems to end.
+    Raises pyarrow.ArrowInvalid, after the block for a stream that breaks off: it seems to end; Busy
+    while many others are unpacked.
     """
     command = [sys.executable, "-m", unpacking.__name__]
     environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
-    with TemporaryFile() as request, TemporaryFile() as said:
+    with turn(path.parent), TemporaryFile() as request, TemporaryFile() as said:
         request.write(json.dumps([kind, str(path), names]).encode())
         request.seek(0)
         with subprocess.Popen(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,12 +12,12 @@ import pytest
 
 from api_schemas.datasets import Column
 from benchmarks.peak import PeakMemory
-from service import media
+from service import media, turns
 from service.batches import PointSpec, open_batch
 from service.encoding import Encoding
-from service.errors import InvalidInput, TooLarge
+from service.errors import Busy, InvalidInput, TooLarge
 from tests.service.api import api_server
-from tests.service.files import arrow_stream, long_text, zeros
+from tests.service.files import arrow_stream, long_text, parquet_file, zeros
 from tests.service.test_ingest import read
 
 FLAT = 256  # MiB
@@ -69,6 +69,17 @@ def test_the_client_is_told(packed: tuple[str, bytes], tmp_path: Path) -> None:
     assert (problem["status"], problem["code"]) == (422, "invalid_file")
     assert OUT_OF_MEMORY in problem["detail"]
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+
+
+def test_few_files_are_unpacked_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.2)
+    body = parquet_file(x=[1.0, 2.0])
+    with ExitStack() as others:
+        for _ in range(turns.AT_ONCE):
+            others.enter_context(turns.turn(tmp_path))
+        with pytest.raises(Busy, match="too many files are being unpacked"):
+            read(body, tmp_path)
+    assert read(body, tmp_path)[0].rows == 2
 
 
 @pytest.mark.parametrize(
