@@ -1,11 +1,12 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test check audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest format constraints clean
+.PHONY: help env demo serve test check audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
 PORT ?= 8000
 SCALE ?= quick
+MINUTES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
@@ -67,6 +68,10 @@ bench-storing: $(INSTALLED) ## speed and size of a million stored assignments, o
 bench-ingest: $(INSTALLED) ## time and memory that an upload of 1 GB takes
 	@mkdir -p benchmark-output
 	$(BIN)/python -m benchmarks.ingest --json benchmark-output/ingest.json
+
+soak: $(INSTALLED) ## hundreds of clients while jobs train: no error, no growth (MINUTES=10)
+	@mkdir -p benchmark-output
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --json benchmark-output/soak.json
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .

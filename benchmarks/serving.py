@@ -29,8 +29,8 @@ import psutil
 import torch
 
 from benchmarks.constant import PATH
+from benchmarks.figures import Figure
 from benchmarks.load import measure
-from benchmarks.training import Figure
 from service import models
 from service.database import Database
 from service.embedded import Child, Stack, embedded_stack
@@ -190,7 +190,7 @@ def main() -> None:
         }
         figures += single(endpoints, x[:1])
         figures.append(Figure("memory of the API process", _memory(stack) / MIB, "MiB"))
-    print(*map(_line, figures), sep="\n")
+    print(*map(Figure.line, figures), sep="\n")
     if arguments.json:
         report = {"cores": os.cpu_count(), "figures": [figure._asdict() for figure in figures]}
         arguments.json.write_text(json.dumps(report, indent=1))
@@ -223,11 +223,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _line(figure: Figure) -> str:
-    verdict = {None: "", True: "reached", False: "NOT reached"}[figure.reached]
-    return f"{figure.what:60} {figure.value:12,.2f} {figure.unit:10} {figure.bar:7} {verdict}"
 
 
 if __name__ == "__main__":

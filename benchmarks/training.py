@@ -12,12 +12,13 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from api_schemas.training import TrainingConfig, training_config
+from benchmarks.figures import Figure
 from benchmarks.memory import measure, write_points
 from benchmarks.reference import BATCH, BareProducts, PlainLoop
 from trainer.architecture import choose_architecture
@@ -34,16 +35,6 @@ from trainer.vae import VAEStack
 CPU = torch.device("cpu")
 ROUNDS, CHUNK_SECONDS = 15, 0.05
 JOB_SECONDS = 120  # of the reference, which our job has to beat with all compiling
-
-
-class Figure(NamedTuple):
-    """One line of the table; ``reached`` is none where there is no bar."""
-
-    what: str
-    value: float
-    unit: str
-    bar: str = ""
-    reached: bool | None = None
 
 
 def medians(contenders: dict[str, Callable[[int], object]]) -> dict[str, float]:
@@ -219,11 +210,6 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def _line(figure: Figure) -> str:
-    verdict = {None: "", True: "reached", False: "NOT reached"}[figure.reached]
-    return f"{figure.what:60} {figure.value:10.2f} {figure.unit:4} {figure.bar:8} {verdict}"
-
-
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -235,7 +221,7 @@ def main() -> None:
 
     def show(part: list[Figure]) -> None:
         figures.extend(part)
-        print(*map(_line, part), sep="\n", flush=True)
+        print(*map(Figure.line, part), sep="\n", flush=True)
 
     with cpu_threads(1):
         for k in (5, 15):
