@@ -24,15 +24,18 @@ class RefusedAddress(Exception):
 
 
 def check_url(url: HttpUrl, allow_private: bool) -> None:
-    """Raise InvalidInput for a webhook that would never be called."""
+    """Raise InvalidInput for a webhook that would never be called.
+
+    A name is looked up, and may pass without an address: it may have one by the job's end.
+    """
     host = (url.host or "").strip("[]")
     objection = None
     if url.username or url.password:
         objection = "a URL with a user or password in it is not called"
     elif url.scheme != "https" and not allow_private:
         objection = "must be https"
-    elif not allow_private and _literal(host) and not is_public(host):
-        objection = f"{host} is not a public address"
+    elif not allow_private and _is_private(host):
+        objection = f"{host} leads to no public address"
     if objection:
         raise InvalidInput.at("body", "webhook", "url", msg=objection)
 
@@ -61,9 +64,10 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
-def _literal(host: str) -> bool:
+def _is_private(host: str) -> bool:
+    """Whether all that a name leads to now, if anything, is out of bounds."""
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         return False
-    return True
+    return not any(is_public(str(place[0])) for *_, place in found)

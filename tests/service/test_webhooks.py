@@ -166,9 +166,10 @@ def test_what_is_public(address: str, public: bool) -> None:
     ("url", "said"),
     [
         ("http://example.org/", "must be https"),
-        ("https://10.0.0.1/", "10.0.0.1 is not a public address"),
-        ("https://[::1]:8443/", "::1 is not a public address"),
-        ("https://2130706433/", "127.0.0.1 is not a public address"),
+        ("https://10.0.0.1/", "10.0.0.1 leads to no public address"),
+        ("https://[::1]:8443/", "::1 leads to no public address"),
+        ("https://2130706433/", "127.0.0.1 leads to no public address"),
+        ("https://localhost/", "localhost leads to no public address"),
         ("https://me:secret@example.org/", "a user or password"),
     ],
 )
