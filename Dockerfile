@@ -20,6 +20,7 @@ ENV PATH=/venv/bin:$PATH \
     KVAE_STORAGE_URL=/var/lib/kvae
 USER 10001
 EXPOSE 8000
-# open event streams are cut at the end; their clients come back
+# open event streams are cut at the end; their clients come back. Idle connections are kept for
+# longer than clients and proxies keep them, who would else send on what is being closed
 CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--timeout-graceful-shutdown", "20"]
+     "--no-access-log", "--timeout-graceful-shutdown", "20", "--timeout-keep-alive", "75"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections import Counter
 from time import monotonic
 from typing import Any
@@ -48,16 +49,21 @@ class Jobs:
         """A job that trains, one that assigns the same points, and so on; waits for the last."""
         x, _ = three_blobs(1000 + number)
         while monotonic() < end:
-            trained = await ended(http, await train(http, x, 3))
-            self._ended[trained["status"]] += 1
-            query = {"model": trained["model"], "dataset": trained["dataset"]}
-            answer = await http.post("/assign", params=query)
-            assigned = await ended(http, answer.raise_for_status().json())
-            self._ended[assigned["status"]] += 1
+            try:
+                trained = await ended(http, await train(http, x, 3))
+                self._ended[trained["status"]] += 1
+                query = {"model": trained["model"], "dataset": trained["dataset"]}
+                answer = await http.post("/assign", params=query)
+                assigned = await ended(http, answer.raise_for_status().json())
+                self._ended[assigned["status"]] += 1
+            except httpx.HTTPError as error:
+                self._ended[repr(error)] += 1
 
     def figures(self, minutes: float) -> list[Figure]:
         """How many succeeded, and how many did not."""
         lost = self._ended.total() - self._ended["succeeded"]
+        if lost:
+            print(dict(self._ended), file=sys.stderr)
         return [
             Figure("jobs that succeeded", self._ended["succeeded"] / minutes, "a minute"),
             Figure("jobs that did not", lost, "", "0", not lost),

@@ -15,6 +15,7 @@ def main() -> None:
         factory=True,
         access_log=False,  # its lines hold queries; service.middleware writes one a request
         timeout_graceful_shutdown=2,  # cuts event streams; clients come back to them
+        timeout_keep_alive=75,  # longer than clients and proxies keep idle connections to use again
     )
     uvicorn.Server(config).run(sockets=[listener])
 
