@@ -1,7 +1,7 @@
 """`python -m trainer points.npy --components 8 --out model/`: train from a file, no service needed.
 
 Interrupted, the same command goes on from the last iteration's checkpoint in the output folder.
-`torchrun --nproc-per-node 4 -m trainer …` deals the components out to four processes.
+`--ranks 4` deals the components out to four processes, as torchrun does over several machines.
 """
 
 import argparse
@@ -10,101 +10,38 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-import torch
-from pydantic import ValidationError
+from torch.multiprocessing.spawn import ProcessExitedException
 
-from api_schemas.training import (
-    Components,
-    PresetName,
-    TrainingConfig,
-    TrainingOptions,
-    training_config,
-)
-from trainer.checkpoint import forget_checkpoints, keep_checkpoint, last_checkpoint
-from trainer.devices import choose_device
-from trainer.errors import TrainerError
-from trainer.loop import Report, train
-from trainer.npy import map_npy
-from trainer.points import Points, check_points
-from trainer.ranks import Ranks, joined_ranks
-from trainer.state import TrainingState, is_of_run
+from api_schemas.training import Components, PresetName, TrainingOptions
+from trainer.command import run, run_and_exit
+from trainer.launch import launched
+from trainer.ranks import Seat
 
-CHECKPOINT = "checkpoint.safetensors"
+LAST_WORDS = 10.0  # seconds for the first process to say what is wrong
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the process's exit status: 2 for bad input, 130 when interrupted."""
+    """Returns the process's exit status: 1 when a process was lost, 2 for bad input, 130 when
+    interrupted."""
     arguments = _parser().parse_args(argv)
     try:
-        _run(arguments)
-    except (TrainerError, OSError) as error:
-        return _complain(str(error))
-    except ValidationError as error:
-        first = error.errors()[0]
-        return _complain(f"{first['loc'][0]}: {first['msg']}")
+        if arguments.ranks > 1:
+            return _run_all(arguments)
+        return run(Seat.of_torchrun(), arguments)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last iteration", file=sys.stderr)
         return 130
+
+
+def _run_all(arguments: argparse.Namespace) -> int:
+    """In several processes, of which the first tells what is wrong."""
+    with launched(arguments.ranks, run_and_exit, arguments) as processes:
+        try:
+            while not processes.join(grace_period=LAST_WORDS):
+                pass
+        except ProcessExitedException as ended:
+            return max(ended.exit_code, 1)
     return 0
-
-
-def _run(arguments: argparse.Namespace) -> None:
-    given = {} if arguments.iterations is None else {"iterations": arguments.iterations}
-    options = {**dict(arguments.set), **given}
-    config = training_config(arguments.components, arguments.seed, arguments.preset, **options)
-    points = map_npy(arguments.points)
-    check_points(points)
-    device = choose_device(arguments.device)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with joined_ranks(device) as ranks:
-        _train(points, config, device, ranks, arguments)
-
-
-def _train(
-    points: Points,
-    config: TrainingConfig,
-    device: torch.device,
-    ranks: Ranks,
-    arguments: argparse.Namespace,
-) -> None:
-    """The first process speaks, keeps checkpoints and saves; all others only compute."""
-    checkpoint = arguments.out / CHECKPOINT
-    resume = last_checkpoint(checkpoint, device)
-    if resume and not is_of_run(resume, points, config):
-        raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
-    ranks.wait()  # until all have read the checkpoint, before the first writes another
-    first = ranks.index == 0
-    if resume and first:
-        print(f"going on after iteration {resume.iteration}", file=sys.stderr)
-
-    def after_iteration(state: TrainingState, report: Report) -> None:
-        if first:
-            keep_checkpoint(checkpoint, state)
-            print(_line(report), file=sys.stderr)
-
-    fit = train(
-        points,
-        config,
-        device=device,
-        threads=arguments.threads,
-        ranks=ranks,
-        resume=resume,
-        on_iteration=after_iteration,
-    )
-    if first:
-        fit.mixture.save(arguments.out)
-        np.save(arguments.out / "assignments.npy", fit.partition)
-        forget_checkpoints(checkpoint)
-        print(arguments.out)
-
-
-def _line(report: Report) -> str:
-    alpha = " ".join(f"{a:.3f}" for a in report.alpha)
-    return (
-        f"iteration {report.iteration} of {report.of}: {report.changed:.1%} moved, "
-        f"alpha {alpha}, {report.seconds:.1f} s"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="torch device; CUDA when there is one, else the CPU")
     parser.add_argument("--threads", type=_positive, help="CPU threads; by the size of a step")
+    parser.add_argument("--ranks", type=_positive, default=1, help="processes that share the run")
     return parser
 
 
@@ -149,11 +87,6 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
-
-
-def _complain(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

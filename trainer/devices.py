@@ -25,9 +25,18 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
-def sound_threads(flops_a_step: float) -> int:
-    """CPU threads for steps of this size: one for small networks, never more than the cores."""
-    return max(1, min(os.cpu_count() or 1, int(flops_a_step / FLOPS_WORTH_A_THREAD)))
+def sound_threads(flops_a_step: float, processes: int = 1) -> int:
+    """CPU threads of each process for steps of this size in all: one for small networks, never
+    more than the cores."""
+    most = min(os.cpu_count() or 1, int(flops_a_step / FLOPS_WORTH_A_THREAD))
+    return max(1, most // processes)
+
+
+def most_processes(name: str | None, asked: int) -> int:
+    """As many as asked for, of CUDA at most one for each device that the name stands for."""
+    if name not in (None, "cuda"):
+        return 1 if torch.device(name).index is not None else asked
+    return min(asked, torch.cuda.device_count()) if torch.cuda.is_available() else asked
 
 
 @contextmanager

@@ -23,3 +23,7 @@ class DamagedState(TrainerError):
 
 class Diverged(TrainerError):
     """A loss is no longer finite."""
+
+
+class RankLost(TrainerError):
+    """Another of the processes that share a run has ended."""

@@ -80,10 +80,11 @@ def train(
     state = resume or initial_state(points, config, device or choose_device())
     config = state.config
     work = config.batch_size * config.k * state.architecture.flops_a_point()
-    with cpu_threads(threads or sound_threads(work)):
+    ranks = ranks or Ranks()
+    with cpu_threads(threads or sound_threads(work, ranks.count)):
         x = ScaledPoints(points, state.scaling, state.generators.device)
         steps = Steps(config, len(x), state.iteration, on_step)
-        run = Run(state, x, steps, ranks or Ranks(), compiled)
+        run = Run(state, x, steps, ranks, compiled)
         run.skip_if_settled()
         while state.iteration < config.all_iterations:
             report = run.iterate()

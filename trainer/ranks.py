@@ -1,4 +1,4 @@
-"""The processes that share a run: one, or those that torchrun started."""
+"""The processes that share a run: one, those that torchrun started, or those of `launch`."""
 
 import os
 from collections.abc import Iterator
@@ -8,15 +8,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
+from trainer.errors import RankLost
 from trainer.generators import Generators
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among ``count``. Components and parts of the data are dealt out by index."""
+    """This process among ``count``. Components and parts of the data are dealt out by index.
+
+    What needs all processes raises RankLost once one of them has ended.
+    """
 
     index: int = 0
     count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.index == 0
 
     def own(self, k: int) -> slice:
         """The components of this process, next to each other."""
@@ -29,13 +38,25 @@ class Ranks:
     def add(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, in place; exact where all but one hold zeros."""
         if self.count > 1:
-            distributed.all_reduce(tensor)
+            with _together():
+                distributed.all_reduce(tensor)
         return tensor
 
     def wait(self) -> None:
         """Until every process has come here."""
         if self.count > 1:
-            distributed.barrier()
+            with _together():
+                distributed.barrier()
+
+    def of_first(self, data: bytes, device: torch.device) -> bytes:
+        """The bytes that the first process has; those of all others don't count."""
+        if self.count == 1:
+            return data
+        size = self.add(torch.tensor(self.is_first * len(data), device=device))
+        held = torch.zeros(int(size), dtype=torch.uint8, device=device)
+        if self.is_first:
+            held.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+        return self.add(held).cpu().numpy().tobytes()
 
     def share(self, generators: Generators, part: Generators) -> None:
         """Put every process's trained components into everyone's stack."""
@@ -46,21 +67,49 @@ class Ranks:
             if not components:
                 continue
             theirs = part if rank == self.index else generators.select(components)
-            for tensor in theirs.tensors():
-                distributed.broadcast(tensor, src=rank)
+            with _together():
+                for tensor in theirs.tensors():
+                    distributed.broadcast(tensor, src=rank)
             generators.put(components, theirs)
 
 
+@dataclass(frozen=True)
+class Seat:
+    """A process's place in a run: its index, how many there are, and where they meet."""
+
+    index: int
+    count: int
+    meeting: str  # as torch.distributed takes it: env:// or file://...
+
+    @classmethod
+    def of_torchrun(cls) -> "Seat":
+        """The one that torchrun tells of; without it the only one."""
+        given = os.environ
+        return cls(int(given.get("RANK", "0")), int(given.get("WORLD_SIZE", "1")), "env://")
+
+
 @contextmanager
-def joined_ranks(device: torch.device) -> Iterator[Ranks]:
-    """The processes that torchrun started with this one, for the length of the body."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+def joined_ranks(device: torch.device, seat: Seat) -> Iterator[Ranks]:
+    """The processes of a run, for the length of the body. Raises RankLost."""
+    if seat.count == 1:
         yield Ranks()
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    with _together():
+        distributed.init_process_group(
+            backend, init_method=seat.meeting, rank=seat.index, world_size=seat.count
+        )
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        yield Ranks(seat.index, seat.count)
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # gloo's has no name of its own
+        raise RankLost("another process of this run has ended") from error

@@ -10,7 +10,8 @@ import pytest
 
 from tests.points import three_blobs
 from trainer import Mixture, TrainingConfig, checkpoint_bytes, train
-from trainer.__main__ import CHECKPOINT, main
+from trainer.__main__ import main
+from trainer.command import CHECKPOINT
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Several processes share a run: torchrun, as a user would start it."""
+"""Several processes share a run, started by `--ranks` or by torchrun, as a user would."""
 
 import subprocess
 import sys
@@ -14,24 +14,35 @@ OPTIONS = ["--components", "3", "--iterations", "2", "--threads", "1"]
 FEW = ["pretraining_epochs=30", "epochs=5", "estimator_epochs=10"]
 
 
-def run(points: Path, out: Path, processes: int) -> np.ndarray:
-    module = ["-m", "trainer", str(points), "--out", str(out), *OPTIONS]
+def run(points: Path, out: Path, launcher: list[str], *ranks: str) -> np.ndarray:
+    module = ["-m", "trainer", str(points), "--out", str(out), *OPTIONS, *ranks]
     settings = [word for option in FEW for word in ("--set", option)]
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [sys.executable, *(launcher if processes > 1 else []), *module, *settings]
+    command = [sys.executable, *launcher, *module, *settings]
     subprocess.run(command, check=True, timeout=300, capture_output=True)
+    assert not (out / "checkpoint.safetensors").exists()
     return np.asarray(np.load(out / "assignments.npy"))
 
 
 def test_ranks_agree_with_one_process(tmp_path: Path) -> None:
     points, labels = three_blobs()
     np.save(tmp_path / "points.npy", points)
-    alone = run(tmp_path / "points.npy", tmp_path / "alone", 1)
-    for processes in (2, 4):
-        together = run(tmp_path / "points.npy", tmp_path / f"{processes}", processes)
-        np.testing.assert_array_equal(together, alone)
-        assert not (tmp_path / f"{processes}" / "checkpoint.safetensors").exists()
+    alone = run(tmp_path / "points.npy", tmp_path / "alone", [])
     assert adjusted_rand_score(labels, alone) == 1
+    two = run(tmp_path / "points.npy", tmp_path / "two", [], "--ranks", "2")
+    np.testing.assert_array_equal(two, alone)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"]
+    four = run(tmp_path / "points.npy", tmp_path / "four", torchrun)
+    np.testing.assert_array_equal(four, alone)
+
+
+def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
+    np.save(tmp_path / "points.npy", np.full((5, 2), np.nan))
+    command = [sys.executable, "-m", "trainer", str(tmp_path / "points.npy"), *OPTIONS]
+    command += ["--out", str(tmp_path / "out"), "--ranks", "2"]
+    done = subprocess.run(command, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: row 0, column 0: nan is not a finite number")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_components_and_parts_are_dealt_out_once() -> None:

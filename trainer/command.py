@@ -1,0 +1,102 @@
+"""What each process of `python -m trainer` does."""
+
+import sys
+from argparse import Namespace
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from api_schemas.training import TrainingConfig, training_config
+from trainer.checkpoint import forget_checkpoints, keep_checkpoint, last_checkpoint
+from trainer.devices import choose_device
+from trainer.errors import RankLost, TrainerError
+from trainer.loop import Report, train
+from trainer.npy import map_npy
+from trainer.points import Points, check_points
+from trainer.ranks import Ranks, Seat, joined_ranks
+from trainer.state import TrainingState, is_of_run
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def run_and_exit(seat: Seat, arguments: Namespace) -> None:
+    """What a process that was started for the run does."""
+    sys.exit(run(seat, arguments))
+
+
+def run(seat: Seat, arguments: Namespace) -> int:
+    """Returns the exit status; what is wrong is told by the first process alone."""
+    try:
+        _check_and_train(seat, arguments)
+    except RankLost as error:
+        return _complain(seat, str(error), status=1)
+    except (TrainerError, OSError) as error:
+        return _complain(seat, str(error))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return _complain(seat, f"{first['loc'][0]}: {first['msg']}")
+    return 0
+
+
+def _check_and_train(seat: Seat, arguments: Namespace) -> None:
+    given = {} if arguments.iterations is None else {"iterations": arguments.iterations}
+    options = {**dict(arguments.set), **given}
+    config = training_config(arguments.components, arguments.seed, arguments.preset, **options)
+    points = map_npy(arguments.points)
+    check_points(points)
+    device = choose_device(arguments.device)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with joined_ranks(device, seat) as ranks:
+        _train(points, config, device, ranks, arguments)
+
+
+def _train(
+    points: Points,
+    config: TrainingConfig,
+    device: torch.device,
+    ranks: Ranks,
+    arguments: Namespace,
+) -> None:
+    """The first process speaks, keeps checkpoints and saves; all others only compute."""
+    checkpoint = arguments.out / CHECKPOINT
+    resume = last_checkpoint(checkpoint, device)
+    if resume and not is_of_run(resume, points, config):
+        raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
+    ranks.wait()  # until all have read the checkpoint, before the first writes another
+    if resume and ranks.is_first:
+        print(f"going on after iteration {resume.iteration}", file=sys.stderr)
+
+    def after_iteration(state: TrainingState, report: Report) -> None:
+        if ranks.is_first:
+            keep_checkpoint(checkpoint, state)
+            print(_line(report), file=sys.stderr)
+
+    fit = train(
+        points,
+        config,
+        device=device,
+        threads=arguments.threads,
+        ranks=ranks,
+        resume=resume,
+        on_iteration=after_iteration,
+    )
+    if ranks.is_first:
+        fit.mixture.save(arguments.out)
+        np.save(arguments.out / "assignments.npy", fit.partition)
+        forget_checkpoints(checkpoint)
+        print(arguments.out)
+
+
+def _line(report: Report) -> str:
+    alpha = " ".join(f"{a:.3f}" for a in report.alpha)
+    return (
+        f"iteration {report.iteration} of {report.of}: {report.changed:.1%} moved, "
+        f"alpha {alpha}, {report.seconds:.1f} s"
+    )
+
+
+def _complain(seat: Seat, message: str, status: int = 2) -> int:
+    if seat.index == 0:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return status
