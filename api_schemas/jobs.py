@@ -28,6 +28,7 @@ from api_schemas.training import (
 
 JobType = Literal["train", "assign"]
 JobStatus = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
+JobMessageType = Literal["job.succeeded", "job.failed", "job.cancelled"]
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
 SECRET_BYTES = range(24, 65)
@@ -165,10 +166,27 @@ class Checkpoint(BaseModel):
     kept: bool = Field(description="whether it is still stored: the newest two are until success")
 
 
+class JobDelivery(BaseModel):
+    """A message to a job's webhook, and how it fares."""
+
+    id: str = Field(description="also in the message's header webhook-id")
+    object: Literal["job.delivery"] = "job.delivery"
+    created_at: datetime
+    type: JobMessageType
+    status: Literal["pending", "delivered", "given_up"]
+    attempts: int = Field(description="times that it was sent, one on its way included")
+    last_status: int | None = Field(
+        description="HTTP status that the last attempt was answered with; none: no answer yet"
+    )
+    failure: str | None = Field(description="what went wrong at the last attempt")
+    next_attempt_at: datetime | None = Field(description="about when it is sent again, if so")
+    delivered_at: datetime | None
+
+
 class JobMessage(BaseModel):
     """Body of a webhook's POST; the header webhook-id is the same at each attempt."""
 
-    type: Literal["job.succeeded", "job.failed", "job.cancelled"]
+    type: JobMessageType
     timestamp: datetime = Field(description="when it happened")
     data: Job = Field(description="the job as it is when this is sent")
 

@@ -32,9 +32,9 @@ class Datasets:
             raw = Body(body.content, media.OCTETS)
             return self._connection.create("/datasets", Dataset, query, body=raw)
 
-    def list(self) -> Iterator[Dataset]:
-        """All data sets, newest first."""
-        return self._connection.pages("/datasets", Dataset)
+    def list(self, *, name: str | None = None) -> Iterator[Dataset]:
+        """Data sets, newest first: all, or those of a name."""
+        return self._connection.pages("/datasets", Dataset, name=name)
 
     def get(self, dataset: str) -> Dataset:
         """One data set: its shape, columns and warnings. Raises NotFound."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from api_schemas.jobs import Checkpoint, Job, JobEvent, JobType
+from api_schemas.jobs import Checkpoint, Job, JobDelivery, JobEvent, JobStatus, JobType
 from client import media
 from client.connection import Connection, parsed, path_of
 from client.errors import Conflict, JobCancelled, JobFailed, Unreachable
@@ -23,9 +23,17 @@ class Jobs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def list(self, type: JobType | None = None) -> Iterator[Job]:
-        """Jobs of one type or all, newest first."""
-        return self._connection.pages("/jobs", Job, type=type)
+    def list(
+        self,
+        type: JobType | None = None,
+        *,
+        status: JobStatus | None = None,
+        dataset: str | None = None,
+        name: str | None = None,
+    ) -> Iterator[Job]:
+        """Jobs, newest first: all, or those that fit what is given."""
+        wanted = {"type": type, "status": status, "dataset": dataset, "name": name}
+        return self._connection.pages("/jobs", Job, **wanted)
 
     def get(self, job: str) -> Job:
         """One job: its status, progress, error and, once succeeded, its model. Raises NotFound."""
@@ -40,6 +48,10 @@ class Jobs:
         """Go on with one that failed or was cancelled. Raises NotFound or Conflict."""
         self._connection.change("POST", path_of("jobs", job, "resume"), Conflict)
         return self.get(job)
+
+    def delete(self, job: str) -> None:
+        """Delete one that has ended; data set and model stay. Raises NotFound or Conflict."""
+        self._connection.delete(path_of("jobs", job))
 
     def events(self, job: str, after: str | None = None) -> Iterator[JobEvent]:
         """What its log has so far, oldest first, or what follows the event of that id."""
@@ -83,6 +95,10 @@ class Jobs:
         if found.status == "cancelled":
             raise JobCancelled(found)
         return found
+
+    def deliveries(self, job: str) -> Iterator[JobDelivery]:
+        """The messages to its webhook and how they fare, newest first. Raises NotFound."""
+        return self._connection.pages(path_of("jobs", job, "deliveries"), JobDelivery)
 
     def checkpoints(self, job: str) -> Iterator[Checkpoint]:
         """What each iteration left, oldest first. Raises NotFound."""

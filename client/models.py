@@ -20,9 +20,9 @@ class Models:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def list(self) -> Iterator[Model]:
-        """All models, newest first."""
-        return self._connection.pages("/models", Model)
+    def list(self, *, dataset: str | None = None, name: str | None = None) -> Iterator[Model]:
+        """Models, newest first: all, or those that fit what is given."""
+        return self._connection.pages("/models", Model, dataset=dataset, name=name)
 
     def get(self, model: str = DEFAULT) -> Model:
         """One model: alpha, sizes, metrics, configuration, provenance. Raises NotFound."""

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.datasets import Column, Dataset, DatasetOptions, PointRow
-from service import blobs, quotas
+from service import blobs, jobs, quotas
 from service.database import Database
 from service.encoding import Encoding, some
 from service.errors import Conflict, NotFound
@@ -102,11 +102,12 @@ def delete(database: Database, storage: Storage, dataset_id: str) -> None:
         row = session.scalar(query.with_for_update())
         if row is None:
             raise NotFound.of("dataset", dataset_id)
-        unfinished = select(JobRow.id).where(
-            JobRow.dataset_id == dataset_id, JobRow.finished_at.is_(None)
-        )
-        if jobs := session.scalars(unfinished.execution_options(everyone=True)).all():
-            raise Conflict("dataset_in_use", f"data set {dataset_id!r} is needed by {some(jobs)}")
+        if needing := jobs.needing(session, JobRow.dataset_id == dataset_id):
+            detail = (
+                f"data set {dataset_id!r} is needed by {some(needing)}: jobs that have not ended "
+                "or can be resumed; delete those first"
+            )
+            raise Conflict("dataset_in_use", detail)
         row.deleted_at, row.identity = utc_now(), None
     blobs.remove(database, storage, [row.points_sha256])
 

@@ -92,20 +92,25 @@ class Sender:
             self._sending[delivery.owner] -= 1
 
     async def _send(self, delivery: Delivery, body: bytes) -> None:
+        status: int | None = None
         try:
             async with asyncio.timeout(SECONDS):
-                failure = await self._attempt(delivery, body)
+                status = await self._attempt(delivery, body)
+            failure = None if httpx.codes.is_success(status) else f"answered {status}"
         except TimeoutError:
             failure = f"no answer within {SECONDS:.0f} seconds"
         except (httpx.HTTPError, httpx.InvalidURL, RefusedAddress, OSError, ValueError) as error:
             failure = str(error) or type(error).__name__
-        goes_on = await run_in_threadpool(self._settle, delivery, failure)
+        goes_on = await run_in_threadpool(self._settle, delivery, failure, status)
         if failure:
             outlook = "will try again" if goes_on else "given up"
             log.warning("%s of job %s: %s; %s", delivery.id, delivery.job_id, failure, outlook)
 
-    async def _attempt(self, delivery: Delivery, body: bytes) -> str | None:
-        """Post to the very addresses that were checked, for the host's name; says what failed."""
+    async def _attempt(self, delivery: Delivery, body: bytes) -> int:
+        """Post to the very addresses that were checked, for the host's name; the HTTP status.
+
+        Raises httpx.HTTPError, or RefusedAddress.
+        """
         url = httpx.URL(delivery.url)
         port = url.port or (443 if url.scheme == "https" else 80)
         headers = {
@@ -114,7 +119,7 @@ class Sender:
             "Content-Type": "application/json",
             "User-Agent": "kVAE",
         }
-        failure = "no address"
+        failure: Exception = RefusedAddress("no address")
         host = url.raw_host.decode("ascii")
         for address in await addresses_of(host, port, self._allow_private):
             request = self._client.build_request(
@@ -127,12 +132,12 @@ class Sender:
             try:
                 response = await self._client.send(request, stream=True)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                failure = str(error) or type(error).__name__
+                failure = error
                 continue
             await response.aclose()  # whatever it says beyond its status
-            return None if response.is_success else f"answered {response.status_code}"
-        return failure
+            return response.status_code
+        raise failure
 
-    def _settle(self, delivery: Delivery, failure: str | None) -> bool:
+    def _settle(self, delivery: Delivery, failure: str | None, status: int | None) -> bool:
         with self._database.write() as session:
-            return webhooks.settle(session, delivery, failure)
+            return webhooks.settle(session, delivery, failure, status)

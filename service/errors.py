@@ -1,9 +1,19 @@
 """Errors that a caller can act on; each becomes one problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from api_schemas.common import ProblemError
+
+OBJECTS = {"model_type", "model_attributes_type", "dict_type"}
+
+
+def plain(error: Mapping[str, Any]) -> str:
+    """What pydantic says of an input, in words of JSON rather than of Python."""
+    if error["type"] in OBJECTS:
+        return "Input should be an object"
+    message: str = error["msg"]
+    return message.removeprefix("Value error, ")
 
 
 class ServiceError(Exception):

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from api_schemas.jobs import JobEvent
 from service import events, jobs
 from service.database import Database
+from service.errors import NotFound
 from service.transitions import ENDED
 
 MEDIA_TYPE = "text/event-stream"
@@ -58,6 +59,8 @@ class EventStreams:
         try:
             async for part in self._follow(job_id, after):
                 yield part
+        except NotFound:  # deleted meanwhile, once it had ended: there is no more to tell
+            return
         except SQLAlchemyError as error:  # the client comes back with Last-Event-ID
             log.warning("stream of job %s cut: %s", job_id, error)
         finally:

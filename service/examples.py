@@ -74,6 +74,18 @@ def examples() -> dict[str, dict[str, Any]]:
             "sha256": SHA256,
             "kept": False,
         },
+        "JobDelivery": {
+            "id": "evt_01kagx5w2m8d4r7y1c6h9k3zbt",
+            "object": "job.delivery",
+            "created_at": FINISHED_AT,
+            "type": "job.succeeded",
+            "status": "pending",
+            "attempts": 2,
+            "last_status": 503,
+            "failure": "answered 503",
+            "next_attempt_at": "2026-03-01T09:30:52Z",
+            "delivered_at": None,
+        },
         "JobEvent": {
             "id": "17",
             "object": "job.event",

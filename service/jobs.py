@@ -4,11 +4,12 @@ Every change is a conditional update; one made by a worker also names its claim'
 a worker that lost its lease can't write over the one that took over.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import Job, JobRequest, Progress
@@ -17,7 +18,7 @@ from service import checkpoints, events, quotas, webhooks
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
 from service.table_types import UtcDateTime, utc_now
-from service.tables import DatasetRow, JobPartRow, JobRow
+from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow
 from service.transitions import ACTIVE, ENDED, TRANSITIONS, Ending, Happening
 from trainer.errors import InvalidConfig
 from trainer.state import check_config
@@ -119,6 +120,31 @@ def resume(session: Session, job_id: str) -> JobRow:
     session.execute(left.values(losses=0, lease_expires_at=None))
     quotas.check_jobs(session)
     return moved
+
+
+def remove(session: Session, job_id: str) -> list[str]:
+    """Delete an ended job and all that hangs on it but its model.
+
+    Returns its checkpoints' blobs, to be removed after the commit. Raises NotFound, or Conflict.
+    """
+    job = session.get(JobRow, job_id, with_for_update=True)
+    if job is None:
+        raise NotFound.of("job", job_id)
+    if job.status not in ENDED:
+        detail = f"job {job_id!r} is {job.status}; it can be deleted once it has ended: cancel it"
+        raise Conflict("job_not_ended", detail)
+    left = checkpoints.release(session, job_id)
+    session.execute(update(ModelRow).where(ModelRow.job_id == job_id).values(job_id=None))
+    session.execute(delete(JobRow).where(JobRow.id == job_id))
+    return left
+
+
+def needing(session: Session, *conditions: ColumnElement[bool]) -> Sequence[str]:
+    """Jobs that still need what they were made for: anyone's that have not ended, and the caller's
+    own that can be resumed."""
+    left = select(JobRow.id).where(JobRow.status != "succeeded", *conditions)
+    unfinished = left.where(JobRow.finished_at.is_(None)).execution_options(everyone=True)
+    return sorted({*session.scalars(left), *session.scalars(unfinished)})
 
 
 def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:

@@ -140,6 +140,8 @@ class JobSeconds:
             self._counted = {(job, at) for job, at in self._counted if at >= self._since}
 
     def _count(self, run: Sequence[EventRow], is_assigning: bool) -> None:
+        if not run:  # deleted meanwhile
+            return
         queued_at, ended_at = run[0].created_at, run[-1].created_at
         starts = [event.created_at for event in run if event.data.get("status") == "running"]
         waited = (starts[0] if starts else ended_at) - queued_at

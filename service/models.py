@@ -116,9 +116,12 @@ def remove(session: Session, ref: str) -> None:
             "a key of the owner whose alias it is, or an admin's where that was made without a key"
         )
         raise Conflict("model_in_use", detail)
-    needed = select(JobRow.id).where(JobRow.assigned_by == model_id, JobRow.finished_at.is_(None))
-    if unfinished := session.scalars(needed.execution_options(everyone=True)).all():
-        raise Conflict("model_in_use", f"model {model_id!r} is needed by {some(unfinished)}")
+    if needing := jobs.needing(session, JobRow.assigned_by == model_id):
+        detail = (
+            f"model {model_id!r} is needed by {some(needing)}: jobs that have not ended or can be "
+            "resumed; delete those first"
+        )
+        raise Conflict("model_in_use", detail)
     session.execute(delete(ModelRow).where(ModelRow.id == model_id))
     if model.job_id:
         events.add(session, model.job_id, "message", f"its model {model_id} was deleted")

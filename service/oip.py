@@ -16,7 +16,7 @@ from api_schemas.oip import (
     OutputName,
     RequestedOutput,
 )
-from service.errors import BadRequest, TooLarge
+from service.errors import BadRequest, TooLarge, plain
 from service.nested import NotNumbers, numbers
 
 PREFIX = "/v2"
@@ -50,7 +50,7 @@ def parse(
     except ValidationError as error:
         found = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in found["loc"])
-        raise _bad(f"{where}: {found['msg']}" if where else found["msg"]) from error
+        raise _bad(f"{where}: {plain(found)}" if where else plain(found)) from error
     (points,) = request.inputs
     return request, _array(points, memoryview(body)[length:])
 

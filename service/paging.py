@@ -1,6 +1,6 @@
 """Lists: pages of at most 100, continued with ``after``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
@@ -37,6 +37,12 @@ def newest_first(
         query = query.where(key < after)
     rows = session.scalars(query.order_by(key.desc()).limit(limit + 1)).all()
     return page_of([view(row) for row in rows[:limit]], len(rows) > limit, lambda item: item.id)
+
+
+def matching(query: Select[Any], wanted: Mapping[InstrumentedAttribute[Any], Any]) -> Select[Any]:
+    """The rows whose columns have these values; None stands for any."""
+    given = ((column, value) for column, value in wanted.items() if value is not None)
+    return query.where(*(column == value for column, value in given))
 
 
 def page_of(items: Sequence[Item], has_more: bool, id_of: Callable[[Any], object]) -> Page[Item]:

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.pictures import grid, scatter
-from service.tables import PreviewRow
+from service.tables import JobRow, PreviewRow
+from service.transitions import ENDED
 
 KEPT = 100  # of a job
 SAMPLES = 8  # of each component's images
@@ -44,19 +45,26 @@ def add(session: Session, job_id: str, iteration: int, png: bytes) -> None:
     session.add(PreviewRow(job_id=job_id, iteration=iteration, png=png))
 
 
-def get(session: Session, job_id: str, iteration: int | None = None) -> PreviewRow:
+def get(session: Session, job: JobRow, iteration: int | None = None) -> PreviewRow:
     """The picture of an iteration, or of the last one. Raises NotFound."""
     newest = session.scalar(
-        select(func.max(PreviewRow.iteration)).where(PreviewRow.job_id == job_id)
+        select(func.max(PreviewRow.iteration)).where(PreviewRow.job_id == job.id)
     )
     if newest is None:
-        missing = f"job {job_id!r} has no preview yet: its first iteration is not done"
-        raise NotFound("preview_not_found", missing)
-    row = session.get(PreviewRow, (job_id, newest if iteration is None else iteration))
+        raise NotFound("preview_not_found", _why_none(job))
+    row = session.get(PreviewRow, (job.id, newest if iteration is None else iteration))
     if row is None:
         missing = (
-            f"job {job_id!r} has no preview of iteration {iteration}; "
+            f"job {job.id!r} has no preview of iteration {iteration}; "
             f"its last {KEPT} are kept, the newest is of iteration {newest}"
         )
         raise NotFound("preview_not_found", missing)
     return row
+
+
+def _why_none(job: JobRow) -> str:
+    if job.type == "assign":
+        return f"job {job.id!r} assigns a data set; only jobs that train have previews"
+    if job.status in ENDED:
+        return f"job {job.id!r} has no preview: it ended before its first iteration was done"
+    return f"job {job.id!r} has no preview yet: its first iteration is not done"

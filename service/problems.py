@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from api_schemas.common import Problem, ProblemError
 from api_schemas.oip import InferError
 from service import oip
-from service.errors import ServiceError
+from service.errors import ServiceError, plain
 from trainer.errors import InvalidPoints
 
 MEDIA_TYPE = "application/problem+json"
@@ -76,7 +76,7 @@ async def _invalid_points(request: Request, error: Exception) -> Response:
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
-    errors = [ProblemError(loc=list(e["loc"]), msg=e["msg"]) for e in error.errors()]
+    errors = [ProblemError(loc=list(e["loc"]), msg=plain(e)) for e in error.errors()]
     detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors[:3])
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return _answer(request, 400, "Malformed request", "malformed_json", detail, errors)

@@ -157,6 +157,7 @@ class DeliveryRow(Base):
         UtcDateTime, default=utc_now, index=True
     )
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_status: Mapped[int | None] = mapped_column()  # of HTTP; none where nothing was answered
     failure: Mapped[str | None] = mapped_column(String(500))
 
     job: Mapped[JobRow] = relationship()

@@ -13,8 +13,10 @@ from typing import Any, cast
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from api_schemas.jobs import Job, JobMessage, webhook_key
+from api_schemas.common import Page
+from api_schemas.jobs import Job, JobDelivery, JobMessage, webhook_key
 from service.ids import new_id
+from service.paging import newest_first
 from service.table_types import utc_now
 from service.tables import DeliveryRow, JobRow
 
@@ -76,10 +78,14 @@ def is_any_due(session: Session) -> bool:
     return session.scalar(due) is not None
 
 
-def settle(session: Session, delivery: Delivery, failure: str | None) -> bool:
-    """Note how an attempt went, None for well; returns whether there will be another."""
+def settle(
+    session: Session, delivery: Delivery, failure: str | None, status: int | None = None
+) -> bool:
+    """Note how an attempt went, a failure of None for well, and the HTTP status if one came;
+    returns whether there will be another."""
     is_last = delivery.attempt >= MAX_ATTEMPTS
-    values: dict[str, Any] = {"failure": failure and failure[:MAX_FAILURE], "next_attempt_at": None}
+    values: dict[str, Any] = {"failure": failure and failure[:MAX_FAILURE], "last_status": status}
+    values["next_attempt_at"] = None
     if failure is None:
         values["delivered_at"] = utc_now()
     elif not is_last:
@@ -87,6 +93,12 @@ def settle(session: Session, delivery: Delivery, failure: str | None) -> bool:
     mine = DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt
     session.execute(update(DeliveryRow).where(*mine).values(**values))
     return failure is not None and not is_last
+
+
+def page(session: Session, job_id: str, after: str | None, limit: int) -> Page[JobDelivery]:
+    """A job's messages, newest first: one for each time that it ended."""
+    query = select(DeliveryRow).where(DeliveryRow.job_id == job_id)
+    return newest_first(session, query, DeliveryRow.id, after, limit, _view)
 
 
 def pause(attempt: int) -> timedelta:
@@ -110,6 +122,21 @@ def signed_headers(delivery: Delivery, body: bytes, now: datetime) -> dict[str, 
         digest = hmac.digest(webhook_key(delivery.secret), signed, hashlib.sha256)
         headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
     return headers
+
+
+def _view(row: DeliveryRow) -> JobDelivery:
+    waits = "pending" if row.next_attempt_at else "given_up"
+    return JobDelivery(
+        id=row.id,
+        created_at=row.created_at,
+        type=row.type,
+        status="delivered" if row.delivered_at else waits,
+        attempts=row.attempts,
+        last_status=row.last_status,
+        failure=row.failure,
+        next_attempt_at=row.next_attempt_at,
+        delivered_at=row.delivered_at,
+    )
 
 
 def _delivery(row: DeliveryRow) -> Delivery:

@@ -20,7 +20,7 @@ from service import models, quotas
 from service.archives.weights import check_weights
 from service.database import Database
 from service.encoding import Encoding
-from service.errors import Busy, InvalidInput, TooLarge
+from service.errors import Busy, InvalidInput, TooLarge, plain
 from service.ids import new_id
 from service.ingest.archive import open_archive, parts
 from service.ingest.source import check_columns
@@ -148,7 +148,7 @@ def _manifest(text: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "it"
-        raise _refused(f"{MANIFEST}: {where}: {first['msg']}") from error
+        raise _refused(f"{MANIFEST}: {where}: {plain(first)}") from error
     except ValueError as error:
         raise _refused(f"{MANIFEST}: {error}") from error
     return manifest

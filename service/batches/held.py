@@ -13,7 +13,7 @@ from api_schemas.datasets import Column
 from api_schemas.inference import AssignRequest
 from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding
-from service.errors import BadRequest, InvalidInput
+from service.errors import BadRequest, InvalidInput, plain
 from service.nested import NotNumbers, is_number, numbers, shown
 from trainer.npy import parse_npy
 
@@ -42,7 +42,7 @@ def _given_points(data: bytes) -> list[Any]:
         return AssignRequest.model_validate(from_json(data)).points
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InvalidInput.at("body", *first["loc"], msg=first["msg"]) from error
+        raise InvalidInput.at("body", *first["loc"], msg=plain(first)) from error
     except ValueError as error:
         where = [ProblemError(loc=["body"], msg=f"Invalid JSON: {error}")]
         raise BadRequest("malformed_json", f"body: Invalid JSON: {error}", where) from error

@@ -10,7 +10,7 @@ from api_schemas.datasets import Dataset, DatasetCreate, PointRow
 from service import datasets, idempotency, media, openapi, uploads
 from service.dependencies import FileDep, Parts, PartsDep
 from service.idempotency import IdempotencyKey
-from service.paging import AfterRow, Limit, after_id, newest_first
+from service.paging import AfterRow, Limit, after_id, matching, newest_first
 from service.pictures import grid
 from service.problems import responses, validated
 from service.routing import GuardedRoute
@@ -50,9 +50,14 @@ def upload_dataset(
 
 
 @router.get("", responses=responses(422, 503))
-def list_datasets(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Dataset]:
-    """Data sets, newest first."""
-    query = select(DatasetRow).where(datasets.LIVE)
+def list_datasets(
+    parts: PartsDep,
+    name: Annotated[str | None, Query(description="the whole name")] = None,
+    after: After = None,
+    limit: Limit = 20,
+) -> Page[Dataset]:
+    """Data sets, newest first: all, or those of a name."""
+    query = matching(select(DatasetRow).where(datasets.LIVE), {DatasetRow.name: name})
     with parts.database.read() as session:
         return newest_first(session, query, DatasetRow.id, after, limit, datasets.view)
 
@@ -66,7 +71,11 @@ def get_dataset(parts: PartsDep, dataset_id: str) -> Dataset:
 
 @router.delete("/{dataset_id}", status_code=204, responses=responses(404, 409, 422, 503))
 def delete_dataset(parts: PartsDep, dataset_id: str) -> None:
-    """Delete a data set, unless an unfinished job needs it; models made from it stay."""
+    """Delete a data set; models made from it stay.
+
+    Refused while a job needs it, which is named: one that has not ended, or that can be resumed and
+    was not deleted.
+    """
     datasets.delete(parts.database, parts.storage, dataset_id)
 
 

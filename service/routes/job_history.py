@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api_schemas.common import Page
-from api_schemas.jobs import Checkpoint, JobEvent
-from service import checkpoints, event_stream, events, jobs, media, openapi, previews
+from api_schemas.jobs import Checkpoint, JobDelivery, JobEvent
+from service import checkpoints, event_stream, events, jobs, media, openapi, previews, webhooks
 from service.dependencies import PartsDep
 from service.event_stream import EventStream
-from service.paging import Limit
+from service.paging import Limit, after_id
 from service.problems import responses
 from service.routing import GuardedRoute
 from service.transitions import ENDED
@@ -18,7 +18,8 @@ from service.transitions import ENDED
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=GuardedRoute)
 
 MAX_ID = 2**63
-After = Annotated[int, Query(ge=0, lt=MAX_ID, description="id of the last event seen")]
+AfterEvent = Annotated[int, Query(ge=0, lt=MAX_ID, description="id of the last event seen")]
+AfterMessage = Annotated[str | None, after_id("evt")]
 LastEventId = Annotated[
     int | None, Header(ge=0, lt=MAX_ID, description="of a stream that was cut: goes before after")
 ]
@@ -37,7 +38,7 @@ STREAM = {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}}}
 def list_events(
     parts: PartsDep,
     job_id: str,
-    after: After = 0,
+    after: AfterEvent = 0,
     limit: Limit = 20,
     last_event_id: LastEventId = None,
     accept: Annotated[str | None, Header()] = None,
@@ -65,10 +66,23 @@ def list_checkpoints(
     after: Annotated[int, Query(ge=0, lt=2**31, description="last iteration seen")] = 0,
     limit: Limit = 20,
 ) -> Page[Checkpoint]:
-    """What each iteration of a job left in storage, oldest first."""
+    """What each iteration of a job left in storage, oldest first; nothing of an assign job."""
     with parts.database.read() as session:
         jobs.get(session, job_id)
         return checkpoints.page(session, job_id, after, limit)
+
+
+@router.get("/deliveries", responses=responses(404, 422, 503))
+def list_deliveries(
+    parts: PartsDep, job_id: str, after: AfterMessage = None, limit: Limit = 20
+) -> Page[JobDelivery]:
+    """The messages to a job's webhook, newest first: sent how often, with what result, when again.
+
+    One for each time that the job ended; none without a webhook.
+    """
+    with parts.database.read() as session:
+        jobs.get(session, job_id)
+        return webhooks.page(session, job_id, after, limit)
 
 
 @router.get(
@@ -91,8 +105,7 @@ def get_preview(
     Images are in rows, one a component; rows of numbers are dots, coloured by component.
     """
     with parts.database.read() as session:
-        jobs.get(session, job_id)
-        preview = previews.get(session, job_id, iteration)
+        preview = previews.get(session, jobs.get(session, job_id), iteration)
     etag = f'"{hashlib.sha256(preview.png).hexdigest()[:32]}"'
     lasting = "no-cache" if iteration is None else "max-age=31536000, immutable"
     headers = {

@@ -5,20 +5,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from api_schemas.common import Page
 from api_schemas.datasets import DatasetOptions
-from api_schemas.jobs import Job, JobCreate, JobRequest, JobType
+from api_schemas.jobs import Job, JobCreate, JobRequest, JobStatus, JobType
 from api_schemas.training import PresetName
-from service import datasets, idempotency, jobs, media, models, openapi, uploads
+from service import blobs, datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
 from service.errors import BadRequest, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
-from service.paging import Limit, after_id, newest_first
+from service.paging import Limit, after_id, matching, newest_first
 from service.problems import responses, validated
 from service.routing import GuardedRoute
 from service.tables import DatasetRow, JobRow
@@ -80,12 +80,22 @@ def create_job(
 
 @router.get("", responses=responses(422, 503))
 def list_jobs(
-    parts: PartsDep, type: JobType | None = None, after: After = None, limit: Limit = 20
+    parts: PartsDep,
+    type: JobType | None = None,
+    status: JobStatus | None = None,
+    dataset: Annotated[str | None, Query(description="id of the data set")] = None,
+    name: Annotated[str | None, Query(description="the whole name")] = None,
+    after: After = None,
+    limit: Limit = 20,
 ) -> Page[Job]:
-    """Jobs of one type or of all, newest first."""
-    query = select(JobRow).options(joinedload(JobRow.model))
-    if type:
-        query = query.where(JobRow.type == type)
+    """Jobs, newest first: all, or those that fit what is given."""
+    wanted = {
+        JobRow.type: type,
+        JobRow.status: status,
+        JobRow.dataset_id: dataset,
+        JobRow.name: name,
+    }
+    query = matching(select(JobRow).options(joinedload(JobRow.model)), wanted)
     with parts.database.read() as session:
         return newest_first(session, query, JobRow.id, after, limit, jobs.view)
 
@@ -95,6 +105,18 @@ def get_job(parts: PartsDep, job_id: str) -> Job:
     """One job: its status, progress, error and, once succeeded, its model."""
     with parts.database.read() as session:
         return jobs.view(jobs.get(session, job_id))
+
+
+@router.delete("/{job_id}", status_code=204, responses=responses(404, 409, 422, 503))
+def delete_job(parts: PartsDep, job_id: str) -> None:
+    """Delete a job that has ended, with its log, checkpoints, previews, what it has assigned, and
+    messages that its webhook has not taken yet.
+
+    Its data set stays and so does its model, which still tells the job's id.
+    """
+    with parts.database.write() as session:
+        checkpoints = jobs.remove(session, job_id)
+    blobs.remove(parts.database, parts.storage, checkpoints)
 
 
 @router.post("/{job_id}/cancel", responses=responses(404, 409, 422, 503))

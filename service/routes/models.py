@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -14,7 +14,7 @@ from api_schemas.models import Component, ComponentDetail, Model
 from service import answers, components, media, models, openapi, uploads
 from service.dependencies import FileDep, PartsDep
 from service.errors import InvalidInput
-from service.paging import AfterRow, Limit, after_id, newest_first
+from service.paging import AfterRow, Limit, after_id, matching, newest_first
 from service.problems import responses
 from service.routing import GuardedRoute
 from service.tables import ModelRow
@@ -29,9 +29,18 @@ SAMPLES = 8  # that a component shows
 
 
 @router.get("", responses=responses(422, 503))
-def list_models(parts: PartsDep, after: After = None, limit: Limit = 20) -> Page[Model]:
-    """Models, newest first."""
-    query = select(ModelRow).options(selectinload(ModelRow.aliases))
+def list_models(
+    parts: PartsDep,
+    dataset: Annotated[str | None, Query(description="id of the data set trained on")] = None,
+    name: Annotated[str | None, Query(description="the whole name")] = None,
+    after: After = None,
+    limit: Limit = 20,
+) -> Page[Model]:
+    """Models, newest first: all, or those that fit what is given."""
+    query = matching(select(ModelRow), {ModelRow.name: name})
+    query = query.options(selectinload(ModelRow.aliases))
+    if dataset is not None:
+        query = query.where(ModelRow.provenance["dataset"].as_string() == dataset)
     with parts.database.read() as session:
         return newest_first(session, query, ModelRow.id, after, limit, models.view)
 
@@ -74,7 +83,7 @@ def get_model(parts: PartsDep, ref: str) -> Model:
 def delete_model(parts: PartsDep, ref: str) -> None:
     """Delete a model with its weights and assignments; its job and data set stay.
 
-    Refused while an alias stands for it: the problem names which.
+    Refused while an alias stands for it or a job needs it to assign: the problem names which.
     """
     with parts.database.write() as session:
         models.remove(session, ref)

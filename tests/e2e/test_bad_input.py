@@ -147,7 +147,19 @@ def test_a_form_without_a_file(client: Client) -> None:
     [
         (b"{", 400, "malformed_json", "not valid JSON"),
         (b"[" * 100_000, 400, "malformed_json", "not valid JSON"),
-        (b"[]", 422, "invalid_input", "body: Input should be a valid dictionary"),
+        (b"[]", 422, "invalid_input", "body: Input should be an object"),
+        (
+            b'{"dataset": "x", "components": 2, "webhook": "https://example.org"}',
+            422,
+            "invalid_input",
+            "body.webhook: Input should be an object",
+        ),
+        (
+            b'{"components": 2, "webhook": {"url": "https://example.org", "secret": "x"}}',
+            422,
+            "invalid_input",
+            "body.webhook.secret: must be whsec_",
+        ),
         (
             b'{"dataset": "x", "components": 2, "name": "\\u0000"}',
             422,
@@ -266,6 +278,23 @@ def test_request_ids(client: Client) -> None:
     assert given.json()["request_id"] == "from-the-client"
     forged = client.http.get("/nowhere", headers={"X-Request-ID": "a b\tc" * 30})
     assert forged.json()["request_id"].startswith("req_")
+
+
+def test_what_a_job_has_not(client: Client) -> None:
+    """A preview of an assign job, assignments of one that trains, and the next try of neither."""
+    trained = client.get("/jobs", limit=1)["data"][0]
+    query = {"model": trained["model"], "dataset": trained["dataset"]}
+    job = client.http.post("/assign", params=query).json()["id"]
+    client.wait(job)
+    preview = client.http.get(f"/jobs/{job}/preview")
+    check(preview, 404, "preview_not_found", "assigns a data set; only jobs that train")
+    for nothing in ("checkpoints", "deliveries"):
+        assert client.get(f"/jobs/{job}/{nothing}")["data"] == []
+    assignments = client.http.get(f"/jobs/{trained['id']}/assignments")
+    check(assignments, 404, "assignments_not_found", f"/models/{trained['model']}/assignments")
+    resumed = client.http.post(f"/jobs/{job}/resume")
+    check(resumed, 409, "job_not_resumable", "is succeeded")
+    assert client.http.delete(f"/jobs/{job}").status_code == 204
 
 
 def test_a_finished_job_can_not_be_cancelled(client: Client) -> None:

@@ -117,7 +117,7 @@ def test_data_sets(kvae: KVAE) -> None:
     dataset = kvae.upload(points, name="count")
     assert (dataset.name, dataset.shape, kvae.datasets.get(dataset.id)) == ("count", [2], dataset)
     assert [row.row for row in kvae.datasets.rows(dataset.id)] == list(range(150))
-    assert dataset in kvae.datasets.list()
+    assert dataset in kvae.datasets.list(name=dataset.name)
     kvae.datasets.delete(dataset.id)
     with pytest.raises(NotFound, match=f"no dataset '{dataset.id}'"):
         kvae.datasets.get(dataset.id)
@@ -134,7 +134,8 @@ def test_a_job_from_its_log_to_its_resumption(kvae: KVAE) -> None:
     log = kvae.jobs.watch(job.id)
     first = next(event for event in log if event.type == "metrics")
     assert first.data["iteration"] == 1
-    assert next(kvae.jobs.list(type="train")).id == job.id
+    assert next(kvae.jobs.list(type="train", dataset=job.dataset)).id == job.id
+    assert list(kvae.jobs.deliveries(job.id)) == []
     assert kvae.jobs.preview(job.id).startswith(b"\x89PNG")
     kvae.jobs.cancel(job.id)
     assert list(log)[-1].data["status"] == "cancelled"
@@ -149,7 +150,7 @@ def test_a_job_from_its_log_to_its_resumption(kvae: KVAE) -> None:
 
 
 def test_models_and_their_names(kvae: KVAE, model: Model, tmp_path: Path) -> None:
-    assert model.id in [one.id for one in kvae.models.list()]
+    assert model.id in [one.id for one in kvae.models.list(name=model.name)]
     assert [one.component for one in kvae.models.components(model.id)] == [0, 1, 2]
     assert kvae.models.component(1, model.id).size == model.sizes[1]
     assert kvae.aliases.move("champion", model.id).model == model.id

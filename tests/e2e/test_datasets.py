@@ -98,17 +98,25 @@ def test_deleting(client: Client) -> None:
     points, _ = three_blobs(301)
     dataset = client.upload(points)["id"]
     job = client.submit(dataset, 3, config={**SHORT, "iterations": 50, "epochs": 1000})
-    refused = client.http.delete(f"/datasets/{dataset}")
-    assert (refused.status_code, refused.json()["code"]) == (409, "dataset_in_use")
-    assert job["id"] in refused.json()["detail"]
+    running = client.http.delete(f"/jobs/{job['id']}")
+    assert (running.status_code, running.json()["code"]) == (409, "job_not_ended")
+
+    def check_refused() -> None:
+        refused = client.http.delete(f"/datasets/{dataset}")
+        assert (refused.status_code, refused.json()["code"]) == (409, "dataset_in_use")
+        assert job["id"] in refused.json()["detail"]
+
+    check_refused()
     client.http.post(f"/jobs/{job['id']}/cancel")
     client.wait(job["id"], "cancelled")
+    check_refused()  # it could be resumed
+    assert client.http.delete(f"/jobs/{job['id']}").status_code == 204
+    assert client.http.get(f"/jobs/{job['id']}").status_code == 404
     assert client.http.delete(f"/datasets/{dataset}").status_code == 204
     for path in (f"/datasets/{dataset}", f"/datasets/{dataset}/rows"):
         assert client.http.get(path).status_code == 404
     body = {"dataset": dataset, "components": 2}
     assert client.http.post("/jobs", json=body).status_code == 404
-    assert client.get(f"/jobs/{job['id']}")["dataset"] == dataset
     assert client.upload(points)["id"] != dataset
 
 

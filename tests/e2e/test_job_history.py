@@ -119,10 +119,17 @@ def test_a_webhook_is_told(client: Client) -> None:
         client.http.post(f"/jobs/{job['id']}/cancel").raise_for_status()
         client.wait(job["id"], "cancelled")
         deadline = time.monotonic() + 20
-        while not server.got:
-            assert time.monotonic() < deadline
+        path = f"/jobs/{job['id']}/deliveries"
+        while (sent := client.get(path)["data"][0])["status"] == "pending":
+            assert time.monotonic() < deadline, sent
             time.sleep(0.05)
+    assert (sent["status"], sent["last_status"], sent["type"]) == (
+        "delivered",
+        204,
+        "job.cancelled",
+    )
     headers, body = server.got[0]
+    assert sent["id"] == headers["webhook-id"]
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     digest = hmac.digest(b"k" * 32, signed, hashlib.sha256)
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"

@@ -128,6 +128,15 @@ def test_a_job_with_its_file(client: Client) -> None:
     assert [column["name"] for column in dataset["columns"]] == ["x", "y"]
     assert (dataset["format"], dataset["rows"]) == ("csv", 300)
     client.wait(job["id"])
+    wanted = {"name": "from a form", "dataset": dataset["id"]}
+    (found,) = client.get("/jobs", type="train", status="succeeded", **wanted)["data"]
+    assert found["id"] == job["id"]
+    (model,) = client.get("/models", **wanted)["data"]
+    assert model["provenance"]["job"] == job["id"]
+    assert dataset in client.get("/datasets", name=dataset["name"])["data"]
+    assert client.get("/jobs", status="failed", **wanted)["data"] == []
+    assert client.get("/models", dataset="ds_x")["data"] == []
+    assert client.get("/datasets", name="x")["data"] == []
 
 
 def test_a_preset_and_a_number_of_components_from_the_data(client: Client) -> None:

@@ -60,8 +60,10 @@ def test_a_data_set_makes_a_job(served: Served) -> None:
     check(served.http.get(f"{path}/assignments"), 409, "job_not_succeeded", "is queued")
     check(served.http.delete(f"/datasets/{dataset}"), 409, "dataset_in_use", job["id"])
     assert served.http.post(f"{path}/cancel").json()["status"] == "cancelled"
+    check(served.http.delete(f"/datasets/{dataset}"), 409, "dataset_in_use", job["id"])
+    assert served.http.delete(path).status_code == 204
     assert served.http.delete(f"/datasets/{dataset}").status_code == 204
-    check(served.http.post(f"{path}/resume"), 404, "dataset_not_found", dataset)
+    check(served.http.post(f"{path}/resume"), 404, "job_not_found", job["id"])
     with_key = served.http.post("/assign", params=query, headers={"Idempotency-Key": "two words"})
     check(with_key, 422, "invalid_input", "header.idempotency-key")
 

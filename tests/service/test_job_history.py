@@ -62,6 +62,21 @@ def test_a_stream_follows_a_job_to_its_end(
     assert asyncio.run(names(EventStreams(database).follow(claim.job_id, 0))) == told
 
 
+def test_a_stream_of_a_job_that_is_deleted_ends(
+    database: Database, claim: jobs.Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = EventStreams(database).follow(claim.job_id, 0)
+    finish(database, claim)
+
+    async def follow() -> list[str]:
+        begun = await names(stream, at_most=1)
+        with database.write() as session:
+            jobs.remove(session, claim.job_id)
+        return begun + await names(stream)
+
+    assert asyncio.run(follow()) == ["retry"]
+
+
 def test_a_silent_stream_has_heartbeats(
     database: Database, claim: jobs.Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,15 +150,17 @@ def test_previews_are_kept_up_to_a_number(
 ) -> None:
     monkeypatch.setattr(previews, "KEPT", 3)
     with database.read() as session, pytest.raises(NotFound, match="no preview yet"):
-        previews.get(session, claim.job_id)
+        previews.get(session, jobs.get(session, claim.job_id))
+    with database.write() as session, pytest.raises(NotFound, match="only jobs that train"):
+        previews.get(session, rows.assign_job(session, 5))
     for iteration in [1, 2, 3, 4, 4]:
         with database.write() as session:
             previews.add(session, claim.job_id, iteration, b"%d" % iteration)
     with database.read() as session:
-        assert previews.get(session, claim.job_id).png == b"4"
-        assert previews.get(session, claim.job_id, 2).png == b"2"
+        assert previews.get(session, jobs.get(session, claim.job_id)).png == b"4"
+        assert previews.get(session, jobs.get(session, claim.job_id), 2).png == b"2"
         with pytest.raises(NotFound, match="of iteration 1; its last 3 are kept"):
-            previews.get(session, claim.job_id, 1)
+            previews.get(session, jobs.get(session, claim.job_id), 1)
 
 
 @pytest.mark.parametrize(

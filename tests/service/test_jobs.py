@@ -52,6 +52,15 @@ def sweep(database: Database, max_losses: int = 3) -> list[str]:
         return jobs.give_up_expired(session, max_losses)
 
 
+def test_only_what_has_ended_is_deleted(database: Database, job_id: str) -> None:
+    for move in (lambda: None, lambda: claim(database, job_id), lambda: cancel(database, job_id)):
+        move()
+        with pytest.raises(Conflict, match="cancel it"), database.write() as session:
+            jobs.remove(session, job_id)
+    with pytest.raises(NotFound), database.write() as session:
+        jobs.remove(session, "job_x")
+
+
 @pytest.mark.parametrize("end", ["succeeded", "failed"])
 def test_queued_running_end(database: Database, job_id: str, end: Ending) -> None:
     assert status(database, job_id) == "queued"

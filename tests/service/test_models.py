@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from service import aliases, events, jobs, models
+from service import aliases, checkpoints, events, jobs, models
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.model_cache import ModelCache
@@ -12,7 +12,10 @@ from service.table_types import Base
 from service.tables import (
     AssignedChunkRow,
     AssignmentChunkRow,
+    CheckpointRow,
     ComponentRow,
+    EventRow,
+    JobRow,
     ModelRow,
     WeightChunkRow,
 )
@@ -101,6 +104,23 @@ def test_aliases_move_and_are_listed(database: Database, fit: Fit) -> None:
         two = aliases.page(session, one.last_id, 1)
     assert [alias.id for alias in (*one.data, *two.data)] == ["best", "default"]
     assert (one.has_more, two.has_more) == (True, False)
+
+
+def test_a_model_outlives_its_job(database: Database, fit: Fit) -> None:
+    model_id = publish(database, fit)
+    with database.write() as session:
+        job_id = models.get(session, model_id).job_id or ""
+        checkpoints.add(session, job_id, 1, "0" * 64, 1)
+        assert jobs.remove(session, job_id) == ["0" * 64]
+    with database.read() as session:
+        model = models.get(session, model_id)
+        assert (model.job_id, models.view(model).provenance.job) == (None, job_id)
+        with pytest.raises(NotFound):
+            jobs.get(session, job_id)
+    assert not any(count(database, table) for table in (EventRow, CheckpointRow, JobRow))
+    with database.write() as session:
+        aliases.drop(session, "default")
+        models.remove(session, model_id)
 
 
 def test_a_deleted_model_takes_its_parts_along(database: Database, fit: Fit) -> None:

@@ -13,7 +13,7 @@ import trustme
 from pydantic import HttpUrl, ValidationError
 from sqlalchemy import select
 
-from api_schemas.jobs import Job, JobCreate, JobRequest, Webhook
+from api_schemas.jobs import Job, JobCreate, JobDelivery, JobRequest, Webhook
 from service import deliveries, jobs, webhooks
 from service.addresses import RefusedAddress, addresses_of, check_url, is_public
 from service.database import Database
@@ -59,6 +59,12 @@ def delivery_row(database: Database) -> DeliveryRow:
         return session.scalars(select(DeliveryRow)).one()
 
 
+def shown(database: Database, job_id: str) -> JobDelivery:
+    with database.read() as session:
+        (delivery,) = webhooks.page(session, job_id, None, 20).data
+        return delivery
+
+
 def test_the_signature_is_that_of_the_specification() -> None:
     happened = utc_now().fromtimestamp(1614265330, utc_now().tzinfo)
     delivery = Delivery("msg_p5jXN8AQM9LWM0D4loKWxJek", 1, "", happened, "", "", "", SECRET)
@@ -74,8 +80,13 @@ def test_a_message_is_repeated_until_it_is_taken(
     monkeypatch.setattr(webhooks, "FIRST_PAUSE", 0)
     with receiver(500, 302) as server:
         job_id = failed_job(database, f"http://localhost:{server.server_port}/hook?a=b")
+        told_of: list[JobDelivery] = []
         for _ in range(4):
             deliver(database)
+            told_of.append(shown(database, job_id))
+    assert [d.status for d in told_of] == ["pending", "pending", "delivered", "delivered"]
+    assert [d.last_status for d in told_of] == [500, 302, 204, 204]
+    assert [d.failure for d in told_of[:3]] == ["answered 500", "answered 302", None]
     row = delivery_row(database)
     assert row.delivered_at
     assert (row.attempts, row.next_attempt_at, row.failure) == (3, None, None)
@@ -216,7 +227,8 @@ def test_slow_hooks_hold_up_their_owners_only(
 
 
 def test_a_message_is_given_up_after_a_day(database: Database) -> None:
-    failed_job(database, "http://127.0.0.1:1")
+    job_id = failed_job(database, "http://127.0.0.1:1")
+    assert shown(database, job_id).status == "pending"
     waited = timedelta()
     for attempt in range(1, webhooks.MAX_ATTEMPTS + 1):
         deliver(database)
@@ -226,6 +238,7 @@ def test_a_message_is_given_up_after_a_day(database: Database) -> None:
             if row.next_attempt_at:
                 waited += row.next_attempt_at - utc_now()
                 row.next_attempt_at = utc_now()
+    assert shown(database, job_id).status == "given_up"
     assert delivery_row(database).next_attempt_at is None
     assert "connection" in (delivery_row(database).failure or "")
     assert timedelta(hours=16) < waited < timedelta(hours=28)
