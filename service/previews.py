@@ -9,7 +9,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.pictures import grid, scatter
+from service.pictures import grid
+from service.scatter import Plane, scatter
 from service.tables import JobRow, PreviewRow
 from service.transitions import ENDED
 
@@ -25,15 +26,16 @@ def samples_wanted(k: int, is_image: bool) -> int:
     return max(1, min(SAMPLES, MAX_TILES // k)) if is_image else DOTS
 
 
-def render(made: NDArray[Any]) -> bytes:
-    """PNG: images (K, n, H, W) or (K, n, C, H, W), a row a component; points (K, n, D) as dots.
+def render(made: NDArray[Any], plane: Plane | None) -> bytes:
+    """PNG: images (K, n, H, W) or (K, n, C, H, W), a row a component; points (K, n, D) as dots in
+    the plane of the data.
 
     Of too many components only the first `MAX_TILES` are shown, in as many columns as rows.
     """
     k, n = made.shape[:2]
     points = np.nan_to_num(made.reshape(k * n, *made.shape[2:]))
     if points.ndim == 2:
-        return scatter(points, np.repeat(np.arange(k), n))
+        return scatter(points, np.repeat(np.arange(k), n), plane)
     step = ceil(max(points.shape[-2:]) / MAX_TILE)
     return grid(points[:MAX_TILES, ..., ::step, ::step], columns=n if n > 1 else None)
 

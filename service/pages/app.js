@@ -13,7 +13,9 @@ import { signInForm } from "./signin.js";
 const PAGES = {
   "": "./datasets.js",
   datasets: "./datasets.js",
+  "datasets/:": "./dataset.js",
   jobs: "./jobs.js",
+  "jobs/:": "./job.js",
 };
 
 const main = document.getElementById("main");

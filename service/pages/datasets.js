@@ -1,15 +1,22 @@
-// Data sets: all of them, newest first.
+// Data sets: a place to drop a file, and those that are there.
 
 import { h } from "./dom.js";
 import { bytes, number, shape, when } from "./format.js";
 import { list } from "./lists.js";
 import { empty } from "./parts.js";
+import { uploadCard } from "./upload.js";
+
+const HEAD = ["Name", "Points", "Shape", "Size", "Uploaded"];
 
 export default async function datasets({ signal }) {
-  const nothing = empty("No data sets yet.");
+  const nothing = empty("No data sets yet: drop a file above, and here is what you can train on.");
+  const show = (dataset) => (location.hash = `#/datasets/${dataset.id}`);
   return {
     title: "Data sets",
-    content: await list("datasets", "Data sets", ["Name", "Points", "Shape", "Size", "Uploaded"], row, nothing, signal),
+    content: [
+      uploadCard(signal, show),
+      await list("datasets", "Data sets", HEAD, row, nothing, signal),
+    ],
   };
 }
 

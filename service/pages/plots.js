@@ -3,6 +3,8 @@
 import { h } from "./dom.js";
 
 const SCRIPT = "pages/plotly.min.js";
+// plotly writes its styles into the page unless these are there; style.css has what is needed
+const STYLES = ["plotly.js-style-global", "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"];
 const CONFIG = { displayModeBar: false, responsive: true };
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 let script;
@@ -32,6 +34,7 @@ export function picture(caption, signal) {
 
 function loaded() {
   script ??= new Promise((resolve, reject) => {
+    document.head.append(...STYLES.map((id) => h("meta", { id, class: "no-inline-styles" })));
     const element = h("script", { src: SCRIPT, onload: () => resolve(window.Plotly), onerror: reject });
     document.head.append(element);
   });
@@ -42,7 +45,7 @@ function loaded() {
 function themed(place, { xaxis, yaxis, ...layout }) {
   const style = getComputedStyle(place);
   const colour = (name) => resolved(style.getPropertyValue(name));
-  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--edge"), automargin: true };
+  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--edge"), automargin: true, fixedrange: true };
   return {
     height: 260,
     margin: { l: 8, r: 8, t: 8, b: 8 },
@@ -51,6 +54,8 @@ function themed(place, { xaxis, yaxis, ...layout }) {
     font: { family: style.fontFamily, size: 13, color: colour("--faint") },
     hoverlabel: { font: { family: style.fontFamily } },
     showlegend: false,
+    dragmode: false, // or a finger could not scroll the page
+    hovermode: "x unified",
     xaxis: { ...axis, ...xaxis },
     yaxis: { ...axis, ...yaxis },
     ...layout,

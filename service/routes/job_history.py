@@ -102,7 +102,8 @@ def get_preview(
 ) -> Response:
     """Samples of each component after an iteration, as a picture; there from the first one on.
 
-    Images are in rows, one a component; rows of numbers are dots, coloured by component.
+    Images are in rows, one a component; rows of numbers are dots, coloured by component, over the
+    data in grey; those of more than two columns in the plane of the data's principal components.
     """
     with parts.database.read() as session:
         preview = previews.get(session, jobs.get(session, job_id), iteration)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from service import blobs, checkpoints, jobs, models, previews
 from service.database import Database
 from service.errors import StorageDamaged
 from service.ownership import Caller
+from service.scatter import Plane
 from service.storage import Storage
 from service.summaries import summarise
 from service.transitions import Ending
@@ -171,11 +172,15 @@ class Recorder:
                 old = checkpoints.release(session, job_id, checkpoints.KEPT)
         blobs.remove(self._database, self._storage, old)
 
+    @cached_property
+    def _plane(self) -> Plane | None:
+        return Plane.of(self._points) if self._points.ndim == 2 else None
+
     def _picture(self, state: TrainingState) -> bytes | None:
         """A PNG of samples; none, and a line in the worker's log, where it can't be made."""
         wanted = previews.samples_wanted(state.config.k, state.architecture.is_image)
         try:
-            return previews.render(preview(state, self._points, wanted))
+            return previews.render(preview(state, self._points, wanted), self._plane)
         except Exception:  # a picture is not worth a job
             log.exception("job %s: no preview", self._claim.job_id)
             return None

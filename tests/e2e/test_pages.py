@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.pictures import PALETTE
+from service.scatter import PALETTE
 from tests.browser import Tab, chromium, tab
 from tests.e2e.conftest import Client
 

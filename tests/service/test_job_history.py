@@ -14,6 +14,7 @@ from service import blobs, checkpoints, event_stream, events, jobs, previews
 from service.database import Database
 from service.errors import NotFound
 from service.event_stream import EventStreams
+from service.scatter import Plane
 from service.storage import Folder
 from tests.service import rows
 
@@ -166,8 +167,9 @@ def test_previews_are_kept_up_to_a_number(
 @pytest.mark.parametrize(
     ("shape", "largest"),
     [
-        ((3, 64, 2), 480),
-        ((2, 64, 1), 480),
+        ((3, 64, 2), 560),
+        ((2, 64, 1), 560),
+        ((2, 64, 5), 560),
         ((10, 8, 8, 8), 1000),
         ((4, 8, 3, 300, 200), 1000),
         ((1024, 1, 28, 28), 1500),
@@ -178,5 +180,6 @@ def test_a_picture_of_each_shape(shape: tuple[int, ...], largest: int) -> None:
     assert n == previews.samples_wanted(k, len(shape) > 3)
     made = np.random.default_rng(0).random(shape)
     made[0, 0] = np.nan
-    png = previews.render(made)
+    plane = Plane.of(made[1]) if len(shape) == 3 else None
+    png = previews.render(made, plane)
     assert max(Image.open(io.BytesIO(png)).size) <= largest
