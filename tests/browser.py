@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.servers import START_SECONDS
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-background-networking"]
@@ -30,7 +32,8 @@ class Tab:
         self.page.wait_for_selector("h1")
 
     def note_console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        is_answer = message.text.startswith("Failed to load resource")  # shown in the page
+        if message.type in ("error", "warning") and not is_answer:
             self.errors.append(message.text)
 
     def note_request(self, request: Request) -> None:
@@ -51,6 +54,7 @@ def chromium() -> Iterator[Browser]:
     path = os.environ.get("KVAE_CHROMIUM") or shutil.which("chromium") or CHROMIUM
     if not os.access(path, os.X_OK):
         pytest.skip("no Chromium: install it, or name one by KVAE_CHROMIUM")
+    expect.set_options(timeout=1000 * START_SECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

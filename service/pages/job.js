@@ -84,7 +84,7 @@ function statusOf(job, onResumed) {
     bar.hidden = !isLive(now);
     line.textContent = sentence(now);
     if (now.status !== shown) {
-      if (shown) announce(`The job is ${now.status}`);
+      if (shown) announce(`${now.name}: ${now.status}`);
       shown = now.status;
       fill(word, badge(now.status), actions(now, act));
       fill(ending, endingOf(now));
