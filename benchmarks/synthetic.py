@@ -6,7 +6,7 @@ from time import perf_counter
 
 from api_schemas.training import training_config
 from benchmarks.scale import Row, Scale
-from service.pictures import scatter
+from service.scatter import scatter
 from trainer import Mixture, train
 from trainer.baselines import bag, single
 from trainer.evaluation.clustering import agreement

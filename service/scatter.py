@@ -109,5 +109,12 @@ def _label(draw: ImageDraw.ImageDraw, places: Dots, components: NDArray[np.int64
     font = ImageFont.load_default(LABEL_SIZE * ZOOM)
     for j in found.tolist():
         x, y = np.median(places[components == j], axis=0).tolist()
-        edge = {"stroke_width": 4 * ZOOM, "stroke_fill": PALETTE[j % len(PALETTE)]}
-        draw.text((x, y), str(j), "white", font, anchor="mm", **edge)
+        draw.text(
+            (x, y),
+            str(j),
+            "white",
+            font,
+            anchor="mm",
+            stroke_width=4 * ZOOM,
+            stroke_fill=PALETTE[j % len(PALETTE)],
+        )
