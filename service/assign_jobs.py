@@ -8,7 +8,7 @@ A job has one message, however many its parts: a worker that takes it passes it 
 wait, so that as many workers come as are free.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import prod
@@ -20,11 +20,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.inference import AssignField
-from service import assignments, events, jobs
+from service import assignments, clock, events, jobs
 from service.errors import Conflict, NotFound
 from service.ids import new_id
 from service.jobs import LeaseLost
-from service.table_types import utc_now
 from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow
 
 PART_VALUES = 1 << 28  # of points; they keep one core of a worker busy for some ten seconds
@@ -112,7 +111,7 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     if part is None:
         return None
     part.attempt += 1
-    part.lease_expires_at = utc_now() + timedelta(seconds=lease_seconds)
+    part.lease_expires_at = clock.now(session) + timedelta(seconds=lease_seconds)
     job = jobs.get(session, job_id)
     return Claim(
         job_id=job_id,
@@ -127,7 +126,7 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
 
 def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
     """Heartbeat; never True: the cancel of a job ends its claims. Raises LeaseLost."""
-    lease = utc_now() + timedelta(seconds=lease_seconds)
+    lease = clock.now(session) + timedelta(seconds=lease_seconds)
     held = update(JobPartRow).where(*_held(claim), _job_is("running"))
     held = held.values(lease_expires_at=lease).execution_options(synchronize_session=False)
     if session.scalar(held.returning(JobPartRow.number)) is None:
@@ -147,7 +146,7 @@ def finish(
     """
     job, part = _hold(session, claim)
     assignments.store(session, assignments.of_job(job), components, shares, part.first_row)
-    part.finished_at = utc_now()
+    part.finished_at = clock.now(session)
     message = f"{_rows(part)} are assigned"
     events.add(session, job.id, "message", message, first_row=part.first_row, rows=part.rows)
     session.flush()
@@ -170,20 +169,21 @@ def give_back(session: Session, claim: Claim) -> None:
 
 def give_up_expired(session: Session, max_losses: int) -> list[str]:
     """Take parts from workers that fell silent; returns the jobs whose parts wait again."""
-    now = utc_now()
-    is_expired = JobPartRow.finished_at.is_(None), JobPartRow.lease_expires_at < now
+    now = clock.now(session)
+    is_out = jobs.is_expired(JobPartRow.lease_expires_at, now)
+    is_lost = JobPartRow.finished_at.is_(None), is_out
     expired = (
         select(JobPartRow.job_id, JobPartRow.number)
         .join(JobRow, JobRow.id == JobPartRow.job_id)
-        .where(JobRow.status == "running", *is_expired)
+        .where(JobRow.status == "running", *is_lost)
         .order_by(JobPartRow.job_id, JobPartRow.number)
     )
     again: dict[str, None] = {}
     for job_id, number in session.execute(expired).all():
-        if _hold_job(session, job_id) is None:
+        if _hold_job(session, job_id, skip_locked=True) is None:
             continue
-        mine = select(JobPartRow).where(*_key(job_id, number), *is_expired)
-        part = session.scalar(mine.with_for_update())
+        mine = select(JobPartRow).where(*_key(job_id, number), *is_lost)
+        part = session.scalar(mine.with_for_update(skip_locked=True))
         if part is None:
             continue
         part.losses, part.lease_expires_at = part.losses + 1, None
@@ -197,17 +197,11 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
     return [*again]
 
 
-def unsent(session: Session, older_than_seconds: float) -> list[str]:
-    """Jobs with parts that wait, whose message was sent that long ago; marks them as sent again."""
-    before = utc_now() - timedelta(seconds=older_than_seconds)
-    waiting = select(JobPartRow.job_id).where(*_waiting())
-    stale = update(JobRow).where(
-        JobRow.status.in_(("queued", "running")),
-        JobRow.enqueued_at < before,
-        JobRow.id.in_(waiting),
-    )
-    marked = stale.values(enqueued_at=utc_now()).returning(JobRow.id)
-    return list(session.scalars(marked.execution_options(synchronize_session=False)))
+def unsent(session: Session, waiting: Collection[str]) -> list[str]:
+    """Jobs with parts that wait, whose message is neither new nor among those that wait; marks
+    them as sent again."""
+    has_parts = JobRow.id.in_(select(JobPartRow.job_id).where(*_waiting()))
+    return jobs.mark_unsent(session, waiting, JobRow.status.in_(("queued", "running")), has_parts)
 
 
 def _key(job_id: str, number: int) -> tuple[ColumnElement[bool], ...]:
@@ -232,10 +226,11 @@ def _job_is(*statuses: str) -> ColumnElement[bool]:
     return JobPartRow.job_id.in_(of_these)
 
 
-def _hold_job(session: Session, job_id: str) -> JobRow | None:
+def _hold_job(session: Session, job_id: str, skip_locked: bool = False) -> JobRow | None:
     """A running job, which nobody else changes before the transaction ends."""
     query = select(JobRow).where(JobRow.id == job_id, JobRow.status == "running")
-    return session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    query = query.with_for_update(skip_locked=skip_locked)
+    return session.scalar(query.execution_options(populate_existing=True))
 
 
 def _hold(session: Session, claim: Claim) -> tuple[JobRow, JobPartRow]:

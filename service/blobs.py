@@ -15,11 +15,11 @@ from datetime import timedelta
 from sqlalchemy import delete, select, text, union
 from sqlalchemy.orm import Session
 
+from service import clock
 from service.database import Database
 from service.errors import StorageUnavailable
 from service.ids import new_id
 from service.storage import Storage
-from service.table_types import utc_now
 from service.tables import CheckpointRow, DatasetRow, IntentRow
 
 INTENT_LASTS = timedelta(days=1)  # then its process was killed
@@ -35,6 +35,7 @@ def intent(database: Database, storage: Storage, sha256: str) -> Iterator[Intent
     """
     row = IntentRow(id=new_id("int"), sha256=sha256)
     with database.write() as session:
+        row.created_at = clock.now(session)
         session.add(row)
     try:
         yield row
@@ -69,7 +70,8 @@ def remove(database: Database, storage: Storage, names: Collection[str]) -> None
 
 def forget_stale_intents(session: Session) -> None:
     """What killed processes were about to store."""
-    session.execute(delete(IntentRow).where(IntentRow.created_at < utc_now() - INTENT_LASTS))
+    before = clock.now(session) - INTENT_LASTS
+    session.execute(delete(IntentRow).where(IntentRow.created_at < before))
 
 
 def _unneeded(session: Session, names: Collection[str]) -> list[str]:

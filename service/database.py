@@ -22,6 +22,9 @@ POSTGRESQL_OPTIONS: Mapping[str, str] = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",  # milliseconds
+    # the server's, so that the locks of a client that falls silent are free again
+    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 "
+    "-c idle_in_transaction_session_timeout=60s",
 }
 # for the 40 threads of an API's requests, and for what runs beside them
 POOL: Mapping[str, float] = {"pool_size": 10, "max_overflow": 40}

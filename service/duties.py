@@ -2,17 +2,18 @@
 
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
-from service.table_types import utc_now
+from service import clock
 from service.tables import DutyRow
 
-COLLECT = "collect"
+COLLECT, SWEEP = "collect", "sweep"
 
 
 def take(session: Session, name: str, every: timedelta) -> bool:
     """Whether the duty is this process's now; the next turn comes after ``every``."""
-    now = utc_now()
-    turn = update(DutyRow).where(DutyRow.name == name, DutyRow.due_at <= now)
+    now = clock.now(session)
+    is_due = or_(DutyRow.due_at <= now, DutyRow.due_at > now + every)  # the clock was set back
+    turn = update(DutyRow).where(DutyRow.name == name, is_due)
     return session.scalar(turn.values(due_at=now + every).returning(DutyRow.name)) is not None

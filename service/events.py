@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.jobs import JobEvent
+from service import clock
 from service.paging import page_of
 from service.tables import EventRow, JobRow
 
@@ -27,7 +28,9 @@ def add(
     order of their ids, and a reader that asks for those after the last one misses none.
     """
     session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
-    session.add(EventRow(job_id=job_id, type=type, level=level, message=message[:1000], data=data))
+    event = EventRow(job_id=job_id, type=type, level=level, message=message[:1000], data=data)
+    event.created_at = clock.now(session)
+    session.add(event)
 
 
 def last_metrics(session: Session, job_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Header, Request, Response
@@ -18,10 +18,10 @@ from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service import clock
 from service.database import Database
 from service.errors import Conflict, InvalidInput
 from service.ids import new_id
-from service.table_types import utc_now
 from service.tables import IdempotencyRow
 from service.uploads import Form
 
@@ -100,13 +100,16 @@ def fingerprint(request: Request, body: bytes | Form) -> str:
 
 def forget_expired(session: Session) -> None:
     """Delete keys that are older than they are kept."""
-    session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < utc_now() - KEPT))
+    before = clock.now(session) - KEPT
+    session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
 
 
 def _take(database: Database, key_id: str, fingerprint: str) -> Attempt:
     row = IdempotencyRow(id=key_id, fingerprint=fingerprint, attempt=new_id("try"))
     with database.write() as session:
-        session.execute(delete(IdempotencyRow).where(IdempotencyRow.id == key_id, _is_void()))
+        row.created_at = clock.now(session)
+        is_void = IdempotencyRow.id == key_id, _is_void(row.created_at)
+        session.execute(delete(IdempotencyRow).where(*is_void))
         try:
             with session.begin_nested():
                 session.add(row)
@@ -125,8 +128,7 @@ def _take(database: Database, key_id: str, fingerprint: str) -> Attempt:
     return Attempt(key_id, earlier=response)
 
 
-def _is_void() -> ColumnElement[bool]:
-    now = utc_now()
+def _is_void(now: datetime) -> ColumnElement[bool]:
     abandoned = and_(IdempotencyRow.status.is_(None), IdempotencyRow.created_at < now - LEASE)
     return or_(IdempotencyRow.created_at < now - KEPT, abandoned)
 

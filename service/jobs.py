@@ -4,26 +4,29 @@ Every change is a conditional update; one made by a worker also names its claim'
 a worker that lost its lease can't write over the one that took over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api_schemas.jobs import Job, JobRequest, Progress
 from api_schemas.training import TrainingConfig
-from service import checkpoints, events, quotas, webhooks
+from service import checkpoints, clock, events, quotas, webhooks
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
-from service.table_types import UtcDateTime, utc_now
+from service.table_types import UtcDateTime
 from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow
 from service.transitions import ACTIVE, ENDED, TRANSITIONS, Ending, Happening
 from trainer.errors import InvalidConfig
 from trainer.state import check_config
 
 LEVELS: dict[Happening, events.Level] = {"failed": "error", "lost": "warning"}
+UNSENT_SECONDS = 5.0  # for which a message may be on its way
+SENT_AT_ONCE = 1000
+LONGEST_LEASE = timedelta(hours=2)  # twice what settings allow
 
 
 class LeaseLost(Exception):
@@ -68,6 +71,7 @@ def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow
 
 def add(session: Session, job: JobRow) -> JobRow:
     """Queue a new job of any type. Raises TooMany by quota."""
+    job.created_at = job.enqueued_at = clock.now(session)
     session.add(job)
     session.flush()
     quotas.check_jobs(session)
@@ -105,7 +109,7 @@ def resume(session: Session, job_id: str) -> JobRow:
     Raises NotFound, Conflict, or TooMany by quota.
     """
     job = get(session, job_id)
-    values: dict[str, Any] = {"enqueued_at": utc_now(), "losses": 0, "error": None}
+    values: dict[str, Any] = {"enqueued_at": clock.now(session), "losses": 0, "error": None}
     message = f"resumed; goes on after iteration {job.iteration}"
     if job.type == "assign":
         message = "resumed; goes on with the rows left"
@@ -149,7 +153,7 @@ def needing(session: Session, *conditions: ColumnElement[bool]) -> Sequence[str]
 
 def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     """Take a queued training up; None when it is not to be had, as after a duplicate message."""
-    lease = utc_now() + timedelta(seconds=lease_seconds)
+    lease = clock.now(session) + timedelta(seconds=lease_seconds)
     job = begin(session, job_id, JobRow.type == "train", lease_expires_at=lease)
     if job is None:
         return None
@@ -169,7 +173,7 @@ def begin(
     session: Session, job_id: str, *conditions: ColumnElement[bool], **values: Any
 ) -> JobRow | None:
     """Have a queued job run; None when it is elsewhere."""
-    started_at = func.coalesce(JobRow.started_at, literal(utc_now(), UtcDateTime))
+    started_at = func.coalesce(JobRow.started_at, literal(clock.now(session), UtcDateTime))
     values |= {"attempt": JobRow.attempt + 1, "started_at": started_at}
     return move(session, job_id, "claimed", *conditions, **values)
 
@@ -183,7 +187,7 @@ def renew(
 ) -> bool:
     """Heartbeat; True when the job is to be cancelled. Raises LeaseLost."""
     progress = {} if fraction is None else {"fraction": fraction, "eta_seconds": eta_seconds}
-    lease = utc_now() + timedelta(seconds=lease_seconds)
+    lease = clock.now(session) + timedelta(seconds=lease_seconds)
     return _update_held(session, claim, lease_expires_at=lease, **progress) == "cancelling"
 
 
@@ -219,7 +223,7 @@ def give_back(session: Session, claim: Claim) -> None:
         "given_back",
         JobRow.attempt == claim.attempt,
         message="the worker stops; the job goes on after its last whole iteration",
-        enqueued_at=utc_now(),
+        enqueued_at=clock.now(session),
         lease_expires_at=None,
         eta_seconds=None,
     )
@@ -229,14 +233,16 @@ def give_back(session: Session, claim: Claim) -> None:
 
 def give_up_expired(session: Session, max_losses: int) -> list[str]:
     """Take trainings from workers that fell silent; returns those that are queued again."""
-    now = utc_now()
-    expired = select(JobRow).where(JobRow.status.in_(ACTIVE), JobRow.lease_expires_at < now)
+    now = clock.now(session)
+    is_lost = JobRow.status.in_(ACTIVE), is_expired(JobRow.lease_expires_at, now)
+    # rows that are held are just being changed, perhaps by a worker that is cut off: wait for none
+    expired = select(JobRow).where(*is_lost).with_for_update(skip_locked=True)
     again: list[str] = []
     for job in session.scalars(expired).all():
-        losses, status = job.losses + 1, job.status
+        losses = job.losses + 1
         lost: dict[str, Any] = {"losses": losses, "lease_expires_at": None, "eta_seconds": None}
         happening: Happening
-        if status == "cancelling":
+        if job.status == "cancelling":
             happening = "cancelled"
         elif losses >= max_losses:
             happening = "failed"
@@ -245,20 +251,37 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
         else:
             happening, lost["enqueued_at"] = "lost", now
             lost["message"] = f"the worker fell silent; goes on after iteration {job.iteration}"
-        unchanged = and_(JobRow.attempt == job.attempt, JobRow.status == status)
-        moved = move(session, job.id, happening, unchanged, JobRow.lease_expires_at < now, **lost)
-        if moved and happening == "lost":
+        move(session, job.id, happening, **lost)
+        if happening == "lost":
             again.append(job.id)
     return again
 
 
-def unsent(session: Session, older_than_seconds: float) -> list[str]:
-    """Queued trainings whose message was sent that long ago; marks them as sent again."""
-    before = utc_now() - timedelta(seconds=older_than_seconds)
-    queued = JobRow.type == "train", JobRow.status == "queued"
-    stale = update(JobRow).where(*queued, JobRow.enqueued_at < before)
-    marked = stale.values(enqueued_at=utc_now()).returning(JobRow.id)
-    return list(session.scalars(marked.execution_options(synchronize_session=False)))
+def is_expired(lease: InstrumentedAttribute[datetime | None], now: datetime) -> ColumnElement[bool]:
+    """Whether a lease has run out, or is longer than any, as when the clock was set back."""
+    return ~lease.between(now, now + LONGEST_LEASE)
+
+
+def unsent(session: Session, waiting: Collection[str]) -> list[str]:
+    """Queued trainings whose message is neither new nor among those that wait; marks them as sent
+    again."""
+    return mark_unsent(session, waiting, JobRow.type == "train", JobRow.status == "queued")
+
+
+def mark_unsent(
+    session: Session, waiting: Collection[str], *conditions: ColumnElement[bool]
+) -> list[str]:
+    """`unsent` among jobs of some kind, those that have waited for longest."""
+    now = clock.now(session)
+    is_new = JobRow.enqueued_at.between(now - timedelta(seconds=UNSENT_SECONDS), now)
+    old = select(JobRow.id).where(*conditions, ~is_new).order_by(JobRow.enqueued_at)
+    lost = [job_id for job_id in session.scalars(old) if job_id not in waiting][:SENT_AT_ONCE]
+    if not lost:
+        return []
+    free = select(JobRow.id).where(JobRow.id.in_(lost), *conditions, ~is_new)
+    marked = update(JobRow).where(JobRow.id.in_(free.with_for_update(skip_locked=True)))
+    marked = marked.values(enqueued_at=now).execution_options(synchronize_session=False)
+    return list(session.scalars(marked.returning(JobRow.id)))
 
 
 def move(
@@ -275,7 +298,7 @@ def move(
     """
     leads_to = TRANSITIONS[happening]
     status = case(dict(leads_to), value=JobRow.status)
-    finished_at = case((status.in_(ENDED), literal(utc_now(), UtcDateTime)))
+    finished_at = case((status.in_(ENDED), literal(clock.now(session), UtcDateTime)))
     job = session.scalar(
         update(JobRow)
         .where(JobRow.id == job_id, JobRow.status.in_(leads_to), *conditions)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from service.table_types import utc_now
+from service import clock
 from service.tables import JobPartRow, JobRow, PulseRow
 from service.transitions import ACTIVE
 
@@ -20,7 +20,7 @@ FORGOTTEN = timedelta(days=1)
 
 def note(session: Session, worker: str) -> None:
     """This worker consumed a test message just now."""
-    now = utc_now()
+    now = clock.now(session)
     session.merge(PulseRow(worker=worker, beat_at=now))
     session.execute(delete(PulseRow).where(PulseRow.beat_at < now - FORGOTTEN))
 
@@ -33,13 +33,13 @@ def last(session: Session) -> datetime | None:
 def is_due(session: Session, pulse_seconds: float) -> bool:
     """True when it is time to send a test message."""
     beat_at = last(session)
-    return beat_at is None or utc_now() - beat_at >= timedelta(seconds=pulse_seconds)
+    return beat_at is None or clock.now(session) - beat_at >= timedelta(seconds=pulse_seconds)
 
 
 def is_alive(session: Session, pulse_seconds: float) -> bool:
     """True when some worker consumed a test message lately, or is at work on a job, or was just
     now on a part of one."""
-    now = utc_now()
+    now = clock.now(session)
     beat_at = last(session)
     if beat_at and now - beat_at < MISSED_PULSES * timedelta(seconds=pulse_seconds):
         return True

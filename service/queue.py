@@ -1,5 +1,6 @@
 """Messages to the workers. They may be lost or doubled: the database says what is to be done."""
 
+import json
 import logging
 from collections.abc import Mapping
 
@@ -29,7 +30,11 @@ def create_celery(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 10},
+        broker_transport_options={
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+            "health_check_interval": 5,  # a worker whose broker falls silent connects anew
+        },
     )
     return celery
 
@@ -43,15 +48,17 @@ class JobQueue:
     def send(self, type: JobType, job_id: str) -> None:
         """Tell a worker of a job; if the broker is away, the sweeper will do it later."""
         try:
-            self.celery.send_task(JOB_TASKS[type], [job_id])
+            self.celery.send_task(JOB_TASKS[type], [job_id], task_id=job_id)
         except (OperationalError, OSError) as error:
             log.warning("job %s is queued but not sent: %s", job_id, error)
 
-    def is_empty(self) -> bool:
-        """True when no message waits. Raises OperationalError when the broker is away."""
+    def waiting(self) -> set[str]:
+        """The ids of the messages that wait, those of jobs being the jobs'. Raises OperationalError
+        when the broker is away."""
         with self.celery.connection_for_read() as connection, connection.channel() as channel:
-            return not channel.queue_declare(QUEUE, durable=True).message_count
+            messages = channel.client.lrange(QUEUE, 0, -1)
+        return {json.loads(message)["headers"]["id"] for message in messages}
 
     def send_pulse(self) -> None:
-        """Send a message that only tells that it was consumed. Raises as `is_empty`."""
+        """Send a message that only tells that it was consumed. Raises as `waiting`."""
         self.celery.send_task(PULSE_TASK)

@@ -63,7 +63,10 @@ class Settings(BaseSettings):
     )
     inference_threads: int = Field(2, gt=0, description="assign and sample calls that run at once")
     lease_seconds: float = Field(
-        15, gt=0, description="seconds of silence after which a worker is given up"
+        15,
+        gt=0,
+        le=3600,
+        description="seconds of silence after which a worker is given up",
     )
     sweep_seconds: float = Field(2, gt=0, description="seconds between looks for abandoned jobs")
     pulse_seconds: float = Field(

@@ -13,11 +13,9 @@ from typing import Any, cast
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from api_schemas.common import Page
-from api_schemas.jobs import Job, JobDelivery, JobMessage, webhook_key
+from api_schemas.jobs import Job, JobMessage, webhook_key
+from service import clock
 from service.ids import new_id
-from service.paging import newest_first
-from service.table_types import utc_now
 from service.tables import DeliveryRow, JobRow
 
 FIRST_PAUSE, PAUSE_GROWTH = 8.0, 3.0  # seconds: 8, 24, 72, ...
@@ -46,7 +44,10 @@ class Delivery:
 def announce(session: Session, job: JobRow) -> None:
     """Have a job's webhook told that it ended, if it has one."""
     if job.webhook_url:
-        session.add(DeliveryRow(id=new_id("evt"), job_id=job.id, type=f"job.{job.status}"))
+        now = clock.now(session)
+        delivery = DeliveryRow(id=new_id("evt"), job_id=job.id, type=f"job.{job.status}")
+        delivery.created_at = delivery.next_attempt_at = now
+        session.add(delivery)
 
 
 def take_due(session: Session, sending: Mapping[str, int]) -> list[Delivery]:
@@ -54,7 +55,7 @@ def take_due(session: Session, sending: Mapping[str, int]) -> list[Delivery]:
 
     ``sending`` tells how many of each owner this one has on their way.
     """
-    now = utc_now()
+    now = clock.now(session)
     is_due = DeliveryRow.next_attempt_at <= now
     busy = case(dict(sending), value=JobRow.owner, else_=0) if sending else literal(0)
     number = func.row_number().over(partition_by=JobRow.owner, order_by=DeliveryRow.next_attempt_at)
@@ -74,7 +75,7 @@ def take_due(session: Session, sending: Mapping[str, int]) -> list[Delivery]:
 
 def is_any_due(session: Session) -> bool:
     """Whether `take_due` may find something."""
-    due = select(DeliveryRow.id).where(DeliveryRow.next_attempt_at <= utc_now()).limit(1)
+    due = select(DeliveryRow.id).where(DeliveryRow.next_attempt_at <= clock.now(session)).limit(1)
     return session.scalar(due) is not None
 
 
@@ -87,9 +88,9 @@ def settle(
     values: dict[str, Any] = {"failure": failure and failure[:MAX_FAILURE], "last_status": status}
     values["next_attempt_at"] = None
     if failure is None:
-        values["delivered_at"] = utc_now()
+        values["delivered_at"] = clock.now(session)
     elif not is_last:
-        values["next_attempt_at"] = utc_now() + pause(delivery.attempt)
+        values["next_attempt_at"] = clock.now(session) + pause(delivery.attempt)
     mine = DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt
     session.execute(update(DeliveryRow).where(*mine).values(**values))
     return failure is not None and not is_last

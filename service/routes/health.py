@@ -49,7 +49,7 @@ def readyz(parts: OpenPartsDep, response: Response) -> Readiness:
         "database": lambda: _reads(parts),
         "storage": lambda: _writes(parts),
         "worker": lambda: _works(parts),
-        "broker": lambda: parts.queue.is_empty() in (True, False),
+        "broker": lambda: parts.queue.waiting() is not None,
     }
     found = {name: _state(name, check) for name, check in checks.items()}
     ready = all(state == "ok" for state in found.values())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 from service.database import Database
 from service.errors import StorageUnavailable
@@ -48,7 +49,7 @@ class Runner:
 
 
 def error_of(failure: Exception) -> dict[str, Any]:
-    """What a job that failed says of it."""
+    """What a job that failed says of it. Its process ends with it, which frees the device."""
     match failure:
         case InvalidPoints():
             code, message = "invalid_points", str(failure)
@@ -58,8 +59,26 @@ def error_of(failure: Exception) -> dict[str, Any]:
             code, message = "training_failed", str(failure)
         case StorageUnavailable():
             code, message = failure.code, failure.detail
+        case _ if _is_of_memory(failure):
+            code, message = (
+                "out_of_memory",
+                f"the memory did not suffice: {_line(failure)}",
+            )
+        case torch.AcceleratorError():
+            code, message = "device_failed", f"the device failed: {_line(failure)}"
         case _:
             log.error("job failed: %s", "".join(traceback.format_exception(failure)))
             code = "internal_error"
             message = f"{type(failure).__name__} in the worker; its log has the details"
     return {"code": code, "message": message, "param": None}
+
+
+def _is_of_memory(failure: Exception) -> bool:
+    """Whether memory ran out, the device's or the CPU's, for which torch has no class."""
+    if isinstance(failure, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(failure, RuntimeError) and "can't allocate memory" in str(failure)
+
+
+def _line(failure: Exception) -> str:
+    return (str(failure) or type(failure).__name__).splitlines()[0]

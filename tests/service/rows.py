@@ -1,11 +1,15 @@
 """Rows for tests that need no upload."""
 
+from datetime import timedelta
+
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from api_schemas.inference import AssignField
 from api_schemas.jobs import JobRequest
 from service import assign_jobs, jobs
 from service.ids import new_id
+from service.table_types import utc_now
 from service.tables import DatasetRow, JobRow, ModelRow
 
 
@@ -35,6 +39,11 @@ def dataset(session: Session, rows: int = 100) -> DatasetRow:
 
 def job(session: Session, components: int = 3) -> JobRow:
     return jobs.create(session, dataset(session), JobRequest(components=components))
+
+
+def let_time_pass(session: Session) -> None:
+    """What was sent was sent a minute ago."""
+    session.execute(update(JobRow).values(enqueued_at=utc_now() - timedelta(minutes=1)))
 
 
 def blank_model(components: int = 3, model_id: str | None = None) -> ModelRow:

@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api_schemas.jobs import JobRequest
-from service import checkpoints, events, jobs
+from service import checkpoints, duties, events, jobs
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
 from service.table_types import utc_now
-from service.tables import JobRow
+from service.tables import DutyRow, JobRow
 from service.transitions import Ending
 from tests.service import rows
 
@@ -202,9 +202,41 @@ def test_a_lost_job_that_was_to_be_cancelled_is(database: Database, job_id: str)
 
 def test_unsent_jobs_are_found_once(database: Database, job_id: str) -> None:
     with database.write() as session:
-        assert jobs.unsent(session, 60) == []
-        assert jobs.unsent(session, -1) == [job_id]
-        assert jobs.unsent(session, 60) == []
+        assert jobs.unsent(session, ()) == []
+        rows.let_time_pass(session)
+        assert jobs.unsent(session, {job_id}) == []
+        assert jobs.unsent(session, ()) == [job_id]
+        assert jobs.unsent(session, ()) == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_row_that_another_holds_is_not_waited_for(database: Database, job_id: str) -> None:
+    claim(database, job_id, lease=-1)
+    with database.write() as holding:
+        holding.get(JobRow, job_id, with_for_update=True)
+        assert sweep(database) == []
+    assert sweep(database) == [job_id]
+    with database.write() as session:
+        rows.let_time_pass(session)
+    with database.write() as holding:
+        holding.get(JobRow, job_id, with_for_update=True)
+        with database.write() as session:
+            assert jobs.unsent(session, ()) == []
+
+
+def test_a_clock_that_is_set_back_delays_nothing(database: Database, job_id: str) -> None:
+    in_a_day = utc_now() + timedelta(days=1)
+    with database.write() as session:
+        jobs.get(session, job_id).enqueued_at = in_a_day
+    with database.write() as session:
+        assert jobs.unsent(session, ()) == [job_id]
+    claim(database, job_id)
+    with database.write() as session:
+        jobs.get(session, job_id).lease_expires_at = in_a_day
+        assert duties.take(session, "sweep", timedelta(days=1))
+        session.execute(update(DutyRow).values(due_at=in_a_day + timedelta(hours=1)))
+        assert duties.take(session, "sweep", timedelta(days=1))
+    assert sweep(database) == [job_id]
 
 
 def test_a_job_that_does_not_fit_its_data_leaves_no_row(database: Database) -> None:

@@ -1,8 +1,13 @@
 """The worker's part, in this process: what it goes on from, and what it leaves."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from sqlalchemy import func, select
 
 from api_schemas.jobs import JobRequest
@@ -14,6 +19,7 @@ from service.storage import Folder
 from service.tables import PreviewRow
 from service.worker import training
 from service.worker.heartbeat import CancelRequested, Pace
+from service.worker.runner import error_of
 from service.worker.training import JobRunner, Recorder
 from tests.points import npy, three_blobs
 from tests.service import rows
@@ -108,3 +114,34 @@ def test_the_rest_takes_as_long_as_this_attempts_pace_says(resumed_at: float) ->
     assert pace.eta_seconds(1010) == 10 * (1 - resumed_at - 0.25) / 0.25
     pace.note(1.0, 1030)
     assert pace.eta_seconds(1030) == 0
+
+
+@pytest.mark.parametrize(
+    ("provoke", "code"),
+    [
+        (lambda: torch.empty(1 << 50), "out_of_memory"),
+        (lambda: np.empty(1 << 50), "out_of_memory"),
+        (lambda: 1 / 0, "internal_error"),
+    ],
+)
+def test_memory_that_runs_out_is_named(provoke: Callable[[], object], code: str) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each another one
+        provoke()
+    assert error_of(caught.value)["code"] == code
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_failures_of_a_gpu_are_named() -> None:
+    with pytest.raises(torch.OutOfMemoryError) as caught:
+        torch.empty(1 << 50, device="cuda")
+    assert error_of(caught.value)["code"] == "out_of_memory"
+    command = "import torch; torch.zeros(1, device='cuda')[torch.tensor([5], device='cuda')].cpu()"
+    script = f"""
+from service.worker.runner import error_of
+try:
+    {command}
+except Exception as error:
+    print(error_of(error)["code"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "device_failed"
