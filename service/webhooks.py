@@ -13,9 +13,11 @@ from typing import Any, cast
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from api_schemas.jobs import Job, JobMessage, webhook_key
+from api_schemas.common import Page
+from api_schemas.jobs import Job, JobDelivery, JobMessage, webhook_key
 from service import clock
 from service.ids import new_id
+from service.paging import newest_first
 from service.tables import DeliveryRow, JobRow
 
 FIRST_PAUSE, PAUSE_GROWTH = 8.0, 3.0  # seconds: 8, 24, 72, ...

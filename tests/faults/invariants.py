@@ -13,16 +13,15 @@ from sqlalchemy.orm import Session
 from service import assignments, collector, events, models
 from service.database import Database
 from service.storage import Folder
+from service.table_types import Base, utc_now
 from service.tables import (
     AssignedChunkRow,
     AssignmentChunkRow,
-    Base,
     CheckpointRow,
     DatasetRow,
     IntentRow,
     JobRow,
     ModelRow,
-    utc_now,
 )
 from service.transitions import ENDED, TRANSITIONS
 
