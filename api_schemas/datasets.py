@@ -1,9 +1,11 @@
 """Data sets: N points of one shape."""
 
 from datetime import datetime
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api_schemas.common import Closed, Name
 
@@ -13,6 +15,26 @@ DatasetFormat = Literal["csv", "npy", "npz", "parquet", "arrow", "idx", "zip"]
 ColumnType = Literal["number", "integer", "boolean", "category", "pixels"]
 Missing = Literal["refuse", "drop", "mean", "median", "mode"]
 Categories = Literal["refuse", "onehot"]
+Decimal = Literal[".", ","]
+
+
+def _canonical(name: Any) -> Any:
+    """An encoding by the name that Python has for it: utf-8 for UTF8."""
+    if not isinstance(name, str):
+        return name
+    plain = normalize_encoding(name).lower()
+    return aliases.get(plain, plain).replace("_", "-").removesuffix("-sig")
+
+
+Encoding = Annotated[
+    Literal[
+        "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso8859-2", "iso8859-5",
+        "iso8859-7", "iso8859-9", "iso8859-15", "cp437", "cp850", "cp1250", "cp1251", "cp1252",
+        "cp1253", "cp1254", "koi8-r", "mac-roman", "shift-jis", "cp932", "euc-jp", "gb18030",
+        "big5", "euc-kr", "cp949",
+    ],
+    BeforeValidator(_canonical),
+]  # fmt: skip
 
 
 class Column(BaseModel):
@@ -51,12 +73,35 @@ class DatasetOptions(Closed):
         "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
     )
     array: str | None = Field(None, max_length=1000, description="which array of an NPZ file")
+    header: bool | None = Field(
+        None, description="whether the first line of CSV names the columns; none: as it seems"
+    )
+    delimiter: str | None = Field(
+        None,
+        pattern=r"^[\t !#-/:-@\[-`{-~]$",
+        description="what stands between the fields of CSV, one character; none: as it seems",
+    )
+    decimal: Decimal | None = Field(
+        None, description="decimal point or comma of CSV; none: as it seems"
+    )
+    encoding: Encoding | None = Field(
+        None, description="of CSV; none: by its mark, else UTF-8, Windows-1252 or Latin-1"
+    )
 
 
 class DatasetCreate(DatasetOptions):
     """The options of an upload, and what to call it."""
 
     name: Name | None = None
+
+
+class CsvDialect(BaseModel):
+    """How a CSV file was read, as told or as it seemed."""
+
+    header: bool
+    delimiter: str
+    decimal: Decimal
+    encoding: str
 
 
 class Dataset(BaseModel):
@@ -76,6 +121,7 @@ class Dataset(BaseModel):
     shape: list[int] = Field(description="of one point: [D], [H, W] or [C, H, W]")
     dtype: str = Field(description="as which the points are stored")
     columns: list[Column]
+    dialect: CsvDialect | None = Field(None, description="of CSV")
     warnings: list[str]
 
 

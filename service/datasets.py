@@ -59,7 +59,7 @@ def storing(
     in the block leaves nothing behind. Raises InvalidInput, TooLarge, UnsupportedMediaType, or
     Forbidden by quota.
     """
-    check_declared(upload.path, upload.media_type)
+    check_declared(upload.path, upload.media_type, options.encoding)
     identity = _identity(upload, options)
     with database.write() as session:
         if known := _known(session, identity):
@@ -202,5 +202,6 @@ def _row(
         shape=list(points.shape),
         dtype=points.dtype,
         columns=[column.model_dump() for column in points.columns],
+        dialect=points.dialect and points.dialect.model_dump(),
         warnings=points.warnings,
     )

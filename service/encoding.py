@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from api_schemas.datasets import Column
+from api_schemas.datasets import Column, Decimal
 from trainer.errors import InvalidPoints
 
 Values = NDArray[np.float64]
@@ -42,12 +42,14 @@ class Encoding:
         self.dimensions = sum(self.widths)
         self._fills = np.array([_fill(column) for column in columns], np.float64)
 
-    def encode(self, table: pa.Table | pa.RecordBatch, first_row: int = 0) -> Values:
+    def encode(
+        self, table: pa.Table | pa.RecordBatch, first_row: int = 0, decimal: Decimal = "."
+    ) -> Values:
         """The points of a table's rows, (n, D); columns are matched by name, others ignored.
 
         Raises InvalidPoints, or BadValue, which counts rows from ``first_row``.
         """
-        values = self.values(table, first_row)
+        values = self.values(table, first_row, decimal)
         self.check(values, first_row)
         return self.expand(values, first_row)
 
@@ -68,14 +70,16 @@ class Encoding:
             if not (is_text(plain) or is_numeric(plain)):
                 raise InvalidPoints(f"column {name!r} holds {kind}, not numbers or text")
 
-    def values(self, table: pa.Table | pa.RecordBatch, first_row: int = 0) -> Values:
+    def values(
+        self, table: pa.Table | pa.RecordBatch, first_row: int = 0, decimal: Decimal = "."
+    ) -> Values:
         """(n, columns) of a table that may hold its values as text. Raises as ``encode`` does."""
         self.check_schema(table.schema)
         values = np.empty((table.num_rows, len(self.columns)))
         for at, column in enumerate(self.columns):
             array = table.column(column.name)
             plain = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-            values[:, at] = _numbers(column, plain, first_row)
+            values[:, at] = _numbers(column, plain, first_row, decimal)
         return values
 
     def check(self, values: Values, first_row: int = 0) -> None:
@@ -124,21 +128,24 @@ def some(names: Sequence[str]) -> str:
     return (", ".join(repr(name[:100]) for name in names[:NAMED]) or "none") + rest
 
 
-def to_numbers(array: pa.Array, kind: pa.DataType) -> pa.Array:
+def to_numbers(array: pa.Array, kind: pa.DataType, decimal: Decimal) -> pa.Array:
     """Text as numbers, spaces around them ignored. Raises pyarrow.ArrowInvalid."""
+    if decimal == ",":
+        pointless = pc.replace_substring(array, ".", "?")  # 1.234 is no number then
+        array = pc.replace_substring(pointless, ",", ".")
     try:
         return pc.cast(array, kind)
     except pa.ArrowInvalid:
         return pc.cast(pc.utf8_trim_whitespace(array), kind)
 
 
-def first_failing(array: pa.Array, kind: pa.DataType) -> int:
+def first_failing(array: pa.Array, kind: pa.DataType, decimal: Decimal) -> int:
     """Index of the first text that is no number of this kind; there must be one."""
     low, high = 0, len(array)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            to_numbers(array[low:middle], kind)
+            to_numbers(array[low:middle], kind, decimal)
             low = middle
         except pa.ArrowInvalid:
             high = middle
@@ -164,7 +171,7 @@ def _fill(column: Column) -> float:
     return float(column.fill)
 
 
-def _numbers(column: Column, array: pa.Array, first_row: int) -> Values:
+def _numbers(column: Column, array: pa.Array, first_row: int, decimal: Decimal) -> Values:
     if column.categories:
         return _codes(column, array, pa.array(column.categories), first_row)
     if column.type == "boolean":
@@ -172,9 +179,9 @@ def _numbers(column: Column, array: pa.Array, first_row: int) -> Values:
     if not is_text(array.type):
         return _to_numpy(pc.cast(array, pa.float64(), safe=False))
     try:
-        return _to_numpy(to_numbers(array, pa.float64()))
+        return _to_numpy(to_numbers(array, pa.float64(), decimal))
     except pa.ArrowInvalid:
-        row = first_failing(array, pa.float64())
+        row = first_failing(array, pa.float64(), decimal)
         text = array[row].as_py()[:100]
         raise BadValue(first_row + row, column.name, f"{text!r} is not a number") from None
 

@@ -47,6 +47,7 @@ def examples() -> dict[str, dict[str, Any]]:
             "dtype": "float64",
             "columns": COLUMNS,
             "options": {"missing": "refuse", "categories": "refuse"},
+            "dialect": {"header": True, "delimiter": ",", "decimal": ".", "encoding": "utf-8"},
             "warnings": [],
         },
         "PointRow": POINT,

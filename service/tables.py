@@ -45,6 +45,7 @@ class DatasetRow(Owned, Base):
     shape: Mapped[list[int]] = mapped_column(JSON)
     dtype: Mapped[str] = mapped_column(String(20))
     columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    dialect: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     warnings: Mapped[list[str]] = mapped_column(JSON)
 
 

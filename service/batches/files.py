@@ -3,13 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from api_schemas.datasets import DatasetOptions
+from api_schemas.datasets import Column, DatasetOptions
 from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding, some
 from service.ingest import arrow, csv, images
+from service.ingest.guesses import MISSING
+from service.ingest.layout import layout_of, read_head
 from service.ingest.reader import explained
 from service.ingest.source import bad_file
 from service.ingest.table import Table
+from service.ingest.text import Fields, is_number
 from trainer.npy import map_npy
 
 
@@ -19,17 +22,18 @@ def open_npy(path: Path, spec: PointSpec) -> Batch:
 
 
 def open_csv(path: Path, spec: PointSpec) -> Batch:
-    """Columns by the names in its first line or, where it lacks any, in the model's order."""
+    """Columns by the names in its first line or, where that is a point, in the model's order."""
     encoding = spec.table()
-    dialect = csv.find_dialect(path, encoding.names)
-    if not dialect.has_header:
-        if len(dialect.names) != len(encoding.names):
+    head = read_head(path, DatasetOptions())
+    layout = layout_of(head, bool(head.rows) and _names_columns(head.rows[0], encoding))
+    if not layout.dialect.header:
+        if len(layout.names) != len(encoding.names):
             raise bad_file(
-                f"the first line has {len(dialect.names)} values and does not name the "
+                f"the first line has {len(layout.names)} values and does not name the "
                 f"{len(encoding.names)} columns of the model: {some(encoding.names)}"
             )
-        dialect = replace(dialect, names=encoding.names)
-    return _rows(csv.text_table(path, dialect), spec)
+        layout = replace(layout, names=encoding.names)
+    return _rows(csv.text_table(path, layout), spec)
 
 
 def open_parquet(path: Path, spec: PointSpec) -> Batch:
@@ -56,6 +60,30 @@ def open_zip(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
     return Batch(_as_trained(source.pieces(), spec))
 
 
+def _names_columns(first: Fields, encoding: Encoding) -> bool:
+    """Whether a first line is a header. Raises InvalidInput for one that lacks a column."""
+    missing = [name for name in encoding.names if name not in first]
+    if not missing:
+        return True
+    known = {*encoding.names} & {*first}
+    if _is_point(first, encoding) or (not known and any(map(is_number, first))):
+        return False
+    unknown = [name for name in first if name not in known]
+    others = f"; the model knows no {some(unknown)}" if unknown else ""
+    raise bad_file(f"the first line has no column {some(missing)}{others}")
+
+
+def _is_point(fields: Fields, encoding: Encoding) -> bool:
+    columns = encoding.columns
+    return len(fields) == len(columns) and all(map(_is_value, columns, fields))
+
+
+def _is_value(column: Column, text: str) -> bool:
+    if text in MISSING or (column.type == "boolean" and text.lower() in ("false", "true")):
+        return True
+    return text in column.categories if column.categories else is_number(text)
+
+
 def _rows(table: Table, spec: PointSpec) -> Batch:
     encoding, names = spec.table(), table.schema.names
     with explained():
@@ -71,7 +99,7 @@ def _points(table: Table, encoding: Encoding, rows: int) -> Pieces:
         for batch in table.batches(encoding.names):
             for at in range(0, batch.num_rows, rows):
                 piece = batch.slice(at, rows)
-                yield encoding.encode(piece, first_row)
+                yield encoding.encode(piece, first_row, table.decimal)
                 first_row += piece.num_rows
 
 

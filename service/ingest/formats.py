@@ -9,7 +9,7 @@ from pathlib import Path
 from api_schemas.datasets import DatasetFormat
 from service import media
 from service.errors import UnsupportedMediaType
-from service.ingest import archive, arrow, csv, idx, npy
+from service.ingest import archive, arrow, idx, npy, text
 from service.ingest.source import bad_file
 from trainer.npy import MAGIC as NPY_MAGIC
 
@@ -33,19 +33,22 @@ FORMATS: Mapping[str, tuple[DatasetFormat, ...]] = {
 }
 
 
-def check_declared(upload: Path, media_type: str) -> None:
+def check_declared(upload: Path, media_type: str, encoding: str | None) -> None:
     """Raise UnsupportedMediaType unless a file has the format that its media type says, if any."""
     if media_type == media.JSON:
         detail = f"a data set is not taken as {media_type}; {TAKEN}"
         raise UnsupportedMediaType("unsupported_media_type", detail)
-    found = find_format(upload)
+    found = find_format(upload, encoding)
     if found not in FORMATS.get(media_type, (found,)):
         detail = f"the file is declared as {media_type}, but by its content it is {found}"
         raise UnsupportedMediaType("media_type_mismatch", detail)
 
 
-def find_format(upload: Path) -> DatasetFormat:
-    """Raises UnsupportedMediaType, or InvalidInput for an empty or damaged file."""
+def find_format(upload: Path, encoding: str | None = None) -> DatasetFormat:
+    """What is no other format is text, surely so if its encoding is told.
+
+    Raises UnsupportedMediaType, or InvalidInput for an empty or damaged file.
+    """
     with upload.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:
@@ -62,6 +65,7 @@ def find_format(upload: Path) -> DatasetFormat:
         return "idx"
     if head.startswith(PICKLE_MAGIC):
         raise UnsupportedMediaType("unsupported_format", "a pickle; pickles are never loaded")
-    if is_gzipped or (b"\0" in head and not head.startswith(tuple(csv.MARKS))):
+    is_text = encoding is not None or b"\0" not in head or head.startswith(tuple(text.MARKS))
+    if is_gzipped or not is_text:
         raise UnsupportedMediaType("unsupported_format", f"an unknown format; {TAKEN}")
     return "csv"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from api_schemas.datasets import Column, DatasetFormat, DatasetOptions
+from api_schemas.datasets import Column, CsvDialect, DatasetFormat, DatasetOptions
 from service.encoding import BadValue, Encoding
 from service.errors import InvalidInput, TooLarge
 from service.ingest import arrow, csv, idx, images, npy
@@ -41,6 +41,7 @@ class Points:
     shape: tuple[int, ...]
     dtype: str
     columns: list[Column]
+    dialect: CsvDialect | None
     warnings: list[str]
 
 
@@ -50,9 +51,8 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     Raises InvalidInput for what can't be points, TooLarge for what unpacks to over ``max_bytes``
     and UnsupportedMediaType for other formats.
     """
-    found = find_format(upload)
-    if options.array is not None and found != "npz":
-        raise InvalidInput.at("array", msg=f"only NPZ files have named arrays; this one is {found}")
+    found = find_format(upload, options.encoding)
+    _check_options(options, found)
     with explained():
         source = OPENERS[found](upload, options, max_bytes)
     with explained(source.place):
@@ -75,8 +75,18 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
         shape=shape,
         dtype=source.dtype.name,
         columns=statistics.report(columns),
-        warnings=left_out + statistics.warnings(columns),
+        dialect=source.dialect,
+        warnings=[*source.warnings, *left_out, *statistics.warnings(columns)],
     )
+
+
+def _check_options(options: DatasetOptions, found: DatasetFormat) -> None:
+    """Raise InvalidInput for an option of other formats than this."""
+    if options.array is not None and found != "npz":
+        raise InvalidInput.at("array", msg=f"only NPZ files have named arrays; this one is {found}")
+    for name in CsvDialect.model_fields:
+        if getattr(options, name) is not None and found != "csv":
+            raise InvalidInput.at(name, msg=f"it tells how to read CSV; this file is {found}")
 
 
 def _encoding(columns: list[Column]) -> Encoding:

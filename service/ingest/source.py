@@ -1,13 +1,13 @@
 """What every format is opened as."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from api_schemas.datasets import MAX_NAME, Column
+from api_schemas.datasets import MAX_NAME, Column, CsvDialect
 from service.encoding import some
 from service.errors import InvalidInput
 from service.unpacking import MAX_COLUMNS
@@ -28,6 +28,8 @@ class Source:
     columns: list[Column]
     pieces: Callable[[], Pieces]
     place: Callable[[int], str] = "row {}".format
+    dialect: CsvDialect | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def is_table(self) -> bool:
@@ -49,12 +51,17 @@ def check_columns(names: list[str]) -> None:
     distinct."""
     if not names:
         raise bad_file("the table has no columns")
-    if len(names) > MAX_COLUMNS:
-        raise bad_file(f"{len(names):,} columns; at most {MAX_COLUMNS:,} are taken")
+    check_width(len(names))
     if any(len(name) > MAX_NAME for name in names):
         raise bad_file(f"the name of a column is longer than {MAX_NAME:,} characters")
     if (twice := _repeated(names)) is not None:
         raise bad_file(f"column {twice!r} occurs twice")
+
+
+def check_width(columns: int) -> None:
+    """Raise InvalidInput for very many columns."""
+    if columns > MAX_COLUMNS:
+        raise bad_file(f"{columns:,} columns; at most {MAX_COLUMNS:,} are taken")
 
 
 def choose(names: list[str], wanted: list[str] | None) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from api_schemas.datasets import Column, ColumnType, DatasetOptions
+from api_schemas.datasets import Column, ColumnType, DatasetOptions, Decimal
 from service.encoding import Encoding, is_numeric, is_text
 from service.errors import TooLarge
 from service.ingest.scan import ADVICE, ColumnScan
@@ -22,29 +22,33 @@ Batches = Iterator[pa.RecordBatch]
 class Table:
     """A file's columns and a way to go through some of them, as often as needed.
 
-    ``typed`` says whether the schema's types are the file's own; ``place`` names a row of it.
+    ``typed`` says whether the schema's types are the file's own; ``place`` names a row of it;
+    ``trailing`` is a last column that is there only if it has values.
     """
 
     schema: pa.Schema
     batches: Callable[[list[str]], Batches]
     typed: bool = True
     place: Callable[[int], str] = "row {}".format
+    decimal: Decimal = "."
+    trailing: str | None = None
 
 
 def table_source(table: Table, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column, and the row where there is one, or TooLarge."""
     names = choose(table.schema.names, options.columns)
     table = replace(table, batches=partial(_capped, table.batches, max_bytes))
-    columns = _columns(table, names, options)
+    columns, warnings = _columns(table, names, options)
+    used = [column.name for column in columns]
 
     def pieces() -> Pieces:
         encoding = Encoding(columns)
         row = 0
-        for batch in table.batches(names):
-            yield encoding.values(batch, row)
+        for batch in table.batches(used):
+            yield encoding.values(batch, row, table.decimal)
             row += batch.num_rows
 
-    return Source((len(names),), VALUE, columns, pieces, table.place)
+    return Source((len(used),), VALUE, columns, pieces, table.place, warnings=warnings)
 
 
 def _capped(batches: Callable[[list[str]], Batches], max_bytes: int, names: list[str]) -> Batches:
@@ -57,19 +61,33 @@ def _capped(batches: Callable[[list[str]], Batches], max_bytes: int, names: list
         yield batch
 
 
-def _columns(table: Table, names: list[str], options: DatasetOptions) -> list[Column]:
-    """Types as the schema says, of text as the values say."""
+def _columns(
+    table: Table, names: list[str], options: DatasetOptions
+) -> tuple[list[Column], list[str]]:
+    """Types as the schema says, of text as the values say; and warnings."""
     fields = [table.schema.field(name) for name in names]
     texts = [field for field in fields if _is_text(field.type)]
     if table.typed and texts and options.categories == "refuse":
         name, kind = texts[0].name, texts[0].type
         raise bad_file(f"column {name!r} holds {kind}, not numbers; {ADVICE}")
-    scanned = _scan(table, [field.name for field in texts], options) if texts else {}
-    return [scanned.get(field.name) or _typed(field) for field in fields]
+    scans = _scan(table, [field.name for field in texts], options) if texts else {}
+    warnings: list[str] = []
+    if options.columns is None and table.trailing in scans and scans[table.trailing].is_empty:
+        fields.pop()
+        warnings.append(f"the last column, {table.trailing!r}, has no values and was left out")
+    columns = [scans[f.name].column() if f.name in scans else _typed(f) for f in fields]
+    return columns, [*warnings, *(said for scan in scans.values() for said in scan.warnings)]
 
 
-def _scan(table: Table, names: list[str], options: DatasetOptions) -> dict[str, Column]:
-    scans = {name: ColumnScan(name, options.categories, table.typed, table.place) for name in names}
+def _scan(table: Table, names: list[str], options: DatasetOptions) -> dict[str, ColumnScan]:
+    kind = partial(
+        ColumnScan,
+        categories=options.categories,
+        typed=table.typed,
+        place=table.place,
+        decimal=table.decimal,
+    )
+    scans = {name: kind(name) for name in names}
     row = 0
     for batch in table.batches(names):
         for name, scan in scans.items():
@@ -77,7 +95,7 @@ def _scan(table: Table, names: list[str], options: DatasetOptions) -> dict[str, 
         row += batch.num_rows
     if not row:
         raise bad_file("the file holds no points")
-    return {name: scan.column() for name, scan in scans.items()}
+    return scans
 
 
 def _is_text(kind: pa.DataType) -> bool:

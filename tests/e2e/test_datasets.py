@@ -15,6 +15,7 @@ from tests.service.files import image, zipped
 HOMES = "city,rooms,id\n" + "".join(
     f"{'Rome' if i % 3 else 'Oslo'},{i % 5 or ''},{i}\n" for i in range(60)
 )
+DIALECT = {"header": True, "delimiter": ";", "decimal": ",", "encoding": "utf-8"}
 CHOICES = {"missing": "median", "categories": "onehot", "columns": ["rooms", "city"]}
 
 
@@ -22,7 +23,8 @@ def test_options_as_a_query_or_as_fields(client: Client) -> None:
     first = client.http.post("/datasets", files={"file": HOMES}, data={**CHOICES, "name": "homes"})
     assert first.status_code == 201, first.text
     dataset = first.json()
-    assert dataset["options"] == {**CHOICES, "array": None}
+    assert {key: value for key, value in dataset["options"].items() if value} == CHOICES
+    assert dataset["dialect"] == {**DIALECT, "delimiter": ",", "decimal": "."}
     assert (dataset["name"], dataset["shape"]) == ("homes", [3])
     rooms, city = dataset["columns"]
     assert (rooms["type"], rooms["missing"], rooms["fill"], rooms["max"]) == ("integer", 12, 2.5, 4)
@@ -35,9 +37,24 @@ def test_options_as_a_query_or_as_fields(client: Client) -> None:
     assert "line 2, column 'city': 'Oslo' is not a number" in refused.json()["detail"]
 
 
+def test_how_csv_is_written(client: Client) -> None:
+    content = "0;1\n1,5;2\n2,5;3\n"
+    guessed = client.http.post("/datasets", content=content).json()
+    assert guessed["dialect"] == {**DIALECT, "header": False}
+    assert "'0', '1', was taken as a point; if it is none, choose" in guessed["warnings"][0]
+    form = {name: str(value).lower() for name, value in {**DIALECT, "encoding": "UTF8"}.items()}
+    told = client.http.post("/datasets", files={"file": content}, data=form).json()
+    assert (told["dialect"], told["rows"], told["columns"][0]["name"]) == (DIALECT, 2, "0")
+    assert {key: value for key, value in told["options"].items() if key in DIALECT} == DIALECT
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"delimiter": "ab"}, "delimiter: String should match"),
+        ({"decimal": ";"}, "decimal: Input should be '.' or ','"),
+        ({"encoding": "rot13"}, "encoding: Input should be 'utf-8', 'utf-16'"),
+        ({"header": "maybe"}, "header: Input should be a valid boolean"),
         ({"missing": "guess"}, "missing: Input should be 'refuse', 'drop', 'mean'"),
         ({"categories": "hash"}, "categories: Input should be 'refuse' or 'onehot'"),
         ({"colour": "red"}, "colour"),

@@ -114,7 +114,7 @@ def test_a_sample_of_rows_gives_the_median(tmp_path: Path, monkeypatch: pytest.M
         (b"0\n1\n5\n", ["x0"], ["integer"]),
         (b"0,1\n5,6\n", ["x0", "x1"], ["integer", "integer"]),
         (b"1,NA\n2,3\n4,5\n", ["x0", "x1"], ["integer", "integer"]),
-        (b",a\n0,2\n", ["", "a"], ["integer", "integer"]),
+        (b",a\n0,2\n", ["x0", "a"], ["integer", "integer"]),
         (b"a,b\nx,y\n", ["a", "b"], ["category", "category"]),
         (b"a,b\n1,1\n2.5,true\n", ["a", "b"], ["number", "category"]),
         (b'"a,1";"b;2"\n"x\ny";2\n', ["a,1", "b;2"], ["category", "integer"]),

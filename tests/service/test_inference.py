@@ -53,6 +53,10 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "records": (media.JSON, httpx.Request("", "", json={"points": NAMED.to_pylist()}).content),
     "csv": (media.CSV, lines(X, Y).encode()),
     "csv with a header": (media.CSV, ("y;x\r\n" + lines(Y, X)).replace(",", ";").encode()),
+    "csv with decimal commas": (
+        media.CSV,
+        ("y;x\n" + lines(Y, X).replace(",", ";").replace(".", ",")).encode(),
+    ),
     "csv with more columns": (media.CSV, written(NAMED, media.CSV)),
     "npy": (media.NPY, npy(POINTS)),
     "npy by column": (media.NPY, npy(np.asfortranarray(POINTS))),

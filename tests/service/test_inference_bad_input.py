@@ -85,7 +85,10 @@ BAD_FILES = [
         b"1,2,3\n",
         "has 3 values and does not name the 2 columns of the model: 'x', 'y'",
     ),
-    ("blobs", media.CSV, b"x,z\n1,2\n", "line 1, column 'x': 'x' is not a number"),
+    ("blobs", media.CSV, b"x,z\n1,2\n", "first line has no column 'y'; the model knows no 'z'"),
+    ("blobs", media.CSV, b"a,b,c\n1,2,3\n", "no column 'x', 'y'; the model knows no 'a', 'b', 'c'"),
+    ("blobs", media.CSV, b"x\n1\n", "the first line has no column 'y'"),
+    ("blobs", media.CSV, b"1,oops\n3,4\n", "line 1, column 'y': 'oops' is not a number"),
     ("blobs", media.CSV, b"x,y,x\n1,2,3\n", "column 'x' occurs twice"),
     ("blobs", media.CSV, b"x,y\n1,nan\n", "line 2, column 'y': the value is missing or NaN"),
     ("blobs", media.CSV, b"x,y\n1,inf\n", "line 2, column 'y': inf"),
@@ -96,7 +99,7 @@ BAD_FILES = [
         b"a," * 1_000_000 + b"\n1\n",
         "1,000,001 columns; at most 65,536 are taken",
     ),
-    ("blobs", media.CSV, b"x" * (9 << 20), "the first line is longer than"),
+    ("blobs", media.CSV, b"x" * (9 << 20), "line 1 is longer than"),
     # Parquet and Arrow
     (
         "homes",
