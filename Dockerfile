@@ -14,10 +14,13 @@ COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
 RUN python -m compileall -q .
+# docker build --build-arg KVAE_COMMIT=$(git rev-parse --short HEAD) .
+ARG KVAE_COMMIT=
 ENV PATH=/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
-    KVAE_STORAGE_URL=/var/lib/kvae
+    KVAE_STORAGE_URL=/var/lib/kvae \
+    KVAE_COMMIT=${KVAE_COMMIT}
 USER 10001
 EXPOSE 8000
 # open event streams are cut at the end; their clients come back. Idle connections are kept for

@@ -32,7 +32,7 @@ class Provenance(BaseModel):
     dataset: str | None
     dataset_sha256: str | None
     seed: int
-    code_version: str | None
+    code_version: str | None = Field(description="of the package, with +commit where it is known")
     torch_version: str | None = None
 
 

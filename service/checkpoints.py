@@ -59,5 +59,16 @@ def page(session: Session, job_id: str, after: int, limit: int) -> Page[Checkpoi
     query = select(CheckpointRow).where(CheckpointRow.job_id == job_id)
     query = query.where(CheckpointRow.iteration > after).order_by(CheckpointRow.iteration)
     rows = session.scalars(query.limit(limit + 1)).all()
-    found = [Checkpoint.model_validate(row, from_attributes=True) for row in rows[:limit]]
+    found = [_view(row) for row in rows[:limit]]
     return page_of(found, len(rows) > limit, lambda item: item.iteration)
+
+
+def _view(row: CheckpointRow) -> Checkpoint:
+    return Checkpoint(
+        id=f"ckpt_{row.job_id.removeprefix('job_')}_{row.iteration}",
+        iteration=row.iteration,
+        created_at=row.created_at,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        kept=row.kept,
+    )

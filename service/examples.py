@@ -25,7 +25,7 @@ PROVENANCE = {
     "dataset": DATASET_ID,
     "dataset_sha256": SHA256,
     "seed": 0,
-    "code_version": "0.1.0",
+    "code_version": "0.1.0+4653c0c",
 }
 
 
@@ -68,6 +68,7 @@ def examples() -> dict[str, dict[str, Any]]:
             "model": MODEL_ID,
         },
         "Checkpoint": {
+            "id": f"{JOB_ID.replace('job', 'ckpt')}_8",
             "object": "job.checkpoint",
             "iteration": 8,
             "created_at": FINISHED_AT,
@@ -94,7 +95,24 @@ def examples() -> dict[str, dict[str, Any]]:
             "level": "info",
             "type": "metrics",
             "message": "iteration 8 of 8",
-            "data": {"iteration": 8, "alpha": [0.4, 0.6], "changed": 0.0, "seconds": 1.4},
+            "data": {
+                "iteration": 8,
+                "of": 8,
+                "alpha": [0.4, 0.6],
+                "changed": 0.0,
+                "score": 0.04,
+                "losses": [1.7, 1.9],
+                "estimator_loss": 0.05,
+                "log_likelihood": -2.9,
+                "seconds": 1.4,
+                "phase_seconds": {
+                    "start": 0.0,
+                    "generators": 0.9,
+                    "estimator": 0.4,
+                    "assignment": 0.02,
+                    "scores": 0.08,
+                },
+            },
         },
         "Model": {
             "id": MODEL_ID,

@@ -1,6 +1,5 @@
 """Models: written once, in one transaction, and never changed."""
 
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -20,7 +19,12 @@ from service.tables import AliasRow, ComponentRow, JobRow, ModelRow, WeightChunk
 from trainer import Mixture
 
 DEFAULT_ALIAS = "default"
-METRICS = ("changed", "losses", "estimator_loss")  # of the last iteration, kept with the model
+METRICS = (
+    "changed",
+    "losses",
+    "estimator_loss",
+    "log_likelihood",
+)  # of the last iteration, kept with the model
 WEIGHT_CHUNK_BYTES = 1 << 20
 
 _ref = bindparam("ref", type_=String)
@@ -29,7 +33,9 @@ _named = select(AliasRow.model_id).where(_own, AliasRow.name == _ref).scalar_sub
 CURRENT_ID = select(ModelRow.id).where(ModelRow.id == func.coalesce(_named, _ref))
 
 
-def publish(session: Session, claim: jobs.Claim, mixture: Mixture, summary: Summary) -> str:
+def publish(
+    session: Session, claim: jobs.Claim, mixture: Mixture, summary: Summary, code_version: str
+) -> str:
     """Write a model, its weights and assignments, end its job and make it the default.
 
     All of it is in the session's transaction. Returns the model's id. Raises LeaseLost.
@@ -48,7 +54,9 @@ def publish(session: Session, claim: jobs.Claim, mixture: Mixture, summary: Summ
         sizes=summary.sizes,
         metrics={name: last[name] for name in METRICS if name in last},
         config=claim.config.model_dump(),
-        provenance=_provenance(jobs.get(session, claim.job_id), claim.config.seed).model_dump(),
+        provenance=_provenance(
+            jobs.get(session, claim.job_id), claim.config.seed, code_version
+        ).model_dump(),
     )
     features = [[feature.model_dump() for feature in some] for some in summary.features]
     add(session, model, weights, summary.typical, features)
@@ -163,13 +171,13 @@ def view(model: ModelRow) -> Model:
     )
 
 
-def _provenance(job: JobRow, seed: int) -> Provenance:
+def _provenance(job: JobRow, seed: int, code_version: str) -> Provenance:
     return Provenance(
         source="trained",
         job=job.id,
         dataset=job.dataset_id,
         dataset_sha256=job.dataset.sha256,
         seed=seed,
-        code_version=version("kvae"),
+        code_version=code_version,
         torch_version=torch.__version__,
     )

@@ -18,7 +18,7 @@ from service.examples import examples
 
 MEDIA_TYPE_HEADERS = ("accept", "content-type")
 SCHEMAS = (AssignRequest, InferRequest, JobCreate, Problem)  # which FastAPI does not find by itself
-PAGE_KEYS = ("id", "row", "component", "iteration")  # what items are found by
+PAGE_KEYS = ("row", "component", "iteration", "id")  # what items are found by
 REF = "#/components/schemas/{model}"
 TEXT = {"type": "string"}
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}

@@ -1,5 +1,6 @@
 """All settings of API and worker, read from the environment (KVAE_...) or a .env file."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -95,12 +96,20 @@ class Settings(BaseSettings):
         gt=0,
         description="CPU threads of the worker; unset: by the size of the networks, 1 to assign",
     )
+    commit: str = Field(
+        "", description="what this build was made of, told as part of its models' code_version"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least level that is logged: DEBUG, INFO, WARNING or ERROR"
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="text for people, or json: one object a line"
     )
+
+    @property
+    def code_version(self) -> str:
+        """The package's version, with the commit as its local part where that is known."""
+        return version("kvae") + (f"+{self.commit}" if self.commit else "")
 
     @field_validator("storage_url")
     @classmethod

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from api_schemas.training import TrainingConfig
 from trainer.compiled import Graphs, pays
@@ -30,6 +31,7 @@ from trainer.steps import OnStep, Steps
 
 POLISH_FROM = 3  # the step size falls from a quarter: from all of it components collapse
 QUIET_ITERATIONS = 2  # under the tolerance, in a row, end a run
+LIKELIHOOD_POINTS = 200  # that an iteration's log likelihood is the mean of
 
 
 class Fit(NamedTuple):
@@ -50,7 +52,23 @@ class Report:
     score: float | None  # of the partition, lower is better (`trainer.starts.judge`)
     losses: list[float]  # negative ELBO a component, mean over the iteration, nats a point
     estimator_loss: float
+    log_likelihood: float | None  # mean of `Mixture.log_likelihood` over some training points
     seconds: float
+    phase_seconds: dict[str, float]  # what they went to
+
+
+class Laps:
+    """How long each phase of an iteration takes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._began = perf_counter()
+
+    def end(self, phase: str) -> None:
+        """The phase ends here, and the next one begins."""
+        now = perf_counter()
+        self.seconds[phase] = now - self._began
+        self._began = now
 
 
 OnIteration = Callable[[TrainingState, Report], None]
@@ -84,7 +102,7 @@ def train(
     with cpu_threads(threads or sound_threads(work, ranks.count)):
         x = ScaledPoints(points, state.scaling, state.generators.device)
         steps = Steps(config, len(x), state.iteration, on_step)
-        run = Run(state, x, steps, ranks, compiled)
+        run = Run(state, points, x, steps, ranks, compiled)
         run.skip_if_settled()
         while state.iteration < config.all_iterations:
             report = run.iterate()
@@ -100,6 +118,7 @@ class Run:
     def __init__(
         self,
         state: TrainingState,
+        points: Points,
         x: ScaledPoints,
         steps: Steps,
         ranks: Ranks,
@@ -111,38 +130,49 @@ class Run:
             compiled = ranks.count == 1 and pays(state.architecture, total)
         self.graphs: Graphs | None = {} if compiled else None
         config = state.config
-        self.judge = Judge(Sketch(x, config.seed), config.k, config.seed)
+        sketch = Sketch(x, config.seed)
+        self.judge = Judge(sketch, config.k, config.seed)
+        some = sketch.index[:: -(-len(sketch) // LIKELIHOOD_POINTS)]
+        self.sample = np.array(points[some.cpu().numpy()])
 
     def iterate(self) -> Report:
         """One turn of the outer loop; advances the state. Raises Diverged."""
         state, x, config = self.state, self.x, self.state.config
-        started = perf_counter()
+        laps = Laps()
         if state.iteration % config.iterations == 0:
             self._begin()
+        laps.end("start")
         losses = train_generators(state, x, self._schedule(), self.ranks)
+        laps.end("generators")
         advance = self.steps.advance
         estimator_loss = train_estimator(state, x, self.steps.of_estimator, advance)
+        laps.end("estimator")
         if not all(map(isfinite, [*losses, estimator_loss])):
             raise Diverged(
                 f"a loss is no longer finite in iteration {state.iteration + 1}; "
                 "a smaller learning_rate may help"
             )
         changed = reassign(state, x, self.ranks)
+        laps.end("assignment")
         state.iteration += 1
         state.quiet = state.quiet + 1 if changed <= (config.tolerance or 0) else 0
         score = self._judge()
-        alpha = mixture_weights(state.partition, config.k).tolist()
+        alpha = mixture_weights(state.partition, config.k)
+        log_likelihood = self._log_likelihood(alpha)
         if state.iteration % config.iterations:
             rescue(state, x)
+        laps.end("scores")
         return Report(
             iteration=state.iteration,
             of=config.all_iterations,
-            alpha=alpha,
+            alpha=alpha.tolist(),
             changed=changed,
             score=score,
             losses=losses,
             estimator_loss=estimator_loss,
-            seconds=perf_counter() - started,
+            log_likelihood=log_likelihood,
+            seconds=sum(laps.seconds.values()),
+            phase_seconds=laps.seconds,
         )
 
     def skip_if_settled(self) -> None:
@@ -206,6 +236,14 @@ class Run:
         score = self.judge.score(state.partition)
         state.keep_if_best(score)
         return score
+
+    def _log_likelihood(self, alpha: Tensor) -> float | None:
+        """Of the mixture as it is, of VAEs only: z ~ N(0, I) until all is trained."""
+        if self.state.architecture.generator != "vae":
+            return None
+        mixture = Mixture.of(self.state, alpha.cpu().numpy())
+        mean = float(mixture.log_likelihood(self.sample).mean())
+        return mean if isfinite(mean) else None
 
 
 def _finished(state: TrainingState, points: Points) -> Fit:

@@ -95,7 +95,7 @@ class JobRunner(Runner):
             )
             summary = summarise(fit.mixture, points, fit.partition)
             with self.database.used_by(Caller(claim.owner)).write() as session:
-                models.publish(session, claim, fit.mixture, summary)
+                models.publish(session, claim, fit.mixture, summary, self.settings.code_version)
                 old = checkpoints.release(session, claim.job_id)
         blobs.remove(self.database, self.storage, old)
 

@@ -59,6 +59,7 @@ def test_a_resumed_job_comes_to_the_same_model(client: Client) -> None:
     left = client.get(f"/jobs/{job}/checkpoints", limit=100)["data"]
     assert [c["iteration"] for c in left] == list(range(1, done + 1))
     assert [c["iteration"] for c in left if c["kept"]] == [done - 1, done]
+    assert len({c["id"] for c in left}) == done
     assert all(len(c["sha256"]) == 64 and c["bytes"] > 1000 for c in left)
 
     resumed = client.http.post(f"/jobs/{job}/resume")
@@ -74,6 +75,7 @@ def test_a_resumed_job_comes_to_the_same_model(client: Client) -> None:
     log = client.get(path, limit=100)["data"]
     iterations = [e["data"]["iteration"] for e in log if e["type"] == "metrics"]
     assert iterations == list(range(1, LONG["iterations"] + 1))  # none twice: it did go on
+    assert all(e["data"]["log_likelihood"] < 0 for e in log if e["type"] == "metrics")
     models = [undisturbed["model"], finished["model"]]
     assert len({client.sample(model=model, n=50, seed=1).tobytes() for model in models}) == 1
     kept = [client.get(f"/models/{model}") for model in models]

@@ -98,7 +98,7 @@ def publish(database: Database, fit: Fit, columns: Sequence[Column]) -> str:
     assert claim
     with database.write() as session:
         jobs.record_iteration(session, claim, 1, {"changed": 0.5})
-        return models.publish(session, claim, fit.mixture, bare_summary(fit))
+        return models.publish(session, claim, fit.mixture, bare_summary(fit), "1+abc")
 
 
 def homes(n: int = 90) -> pa.Table:

@@ -27,7 +27,7 @@ def publish(database: Database, fit: Fit, claim: jobs.Claim | None = None) -> st
     summary = summarise(fit.mixture, three_blobs()[0], fit.partition)
     with database.write() as session:
         jobs.record_iteration(session, claim, 1, {"changed": 0.5, "seconds": 1.0})
-        return models.publish(session, claim, fit.mixture, summary)
+        return models.publish(session, claim, fit.mixture, summary, "1+abc")
 
 
 def bare_summary(fit: Fit) -> Summary:

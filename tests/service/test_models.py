@@ -60,6 +60,7 @@ def test_what_is_published_comes_back(
     assert view.provenance.source == "trained"
     assert (view.provenance.dataset, view.provenance.dataset_sha256) == (dataset.id, dataset.sha256)
     assert view.provenance.torch_version
+    assert view.provenance.code_version == "1+abc"
 
 
 def test_a_worker_without_its_lease_publishes_nothing(database: Database, fit: Fit) -> None:

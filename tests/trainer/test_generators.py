@@ -48,7 +48,7 @@ def voronoi_start(points: np.ndarray, config: TrainingConfig) -> np.ndarray:
 
     state = initial_state(points, config, torch.device("cpu"))
     x = ScaledPoints(points, state.scaling, torch.device("cpu"))
-    run = Run(state, x, Steps(config, len(x), 0, lambda fraction: None), Ranks())
+    run = Run(state, points, x, Steps(config, len(x), 0, lambda fraction: None), Ranks())
     return initial_partition(x, run.judge, config, 0, lambda: None).numpy()
 
 

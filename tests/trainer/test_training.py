@@ -38,6 +38,9 @@ def test_blobs_are_found(estimator: str) -> None:
     assert adjusted_rand_score(labels, fit.partition) > 0.99
     assert [report.iteration for report in reports] == [1, 2, 3]
     assert all(len(report.losses) == 3 for report in reports)
+    assert all(report.seconds == sum(report.phase_seconds.values()) for report in reports)
+    found = fit.mixture.log_likelihood(points).mean()
+    assert reports[-1].log_likelihood == pytest.approx(found, abs=1)
     assert sum(fit.mixture.alpha) == pytest.approx(1)
     np.testing.assert_array_equal(fit.mixture.alpha * 300, np.bincount(fit.partition))
 
