@@ -27,6 +27,10 @@ class BadValue(InvalidPoints):
         self.row, self.column, self.msg = row, column, msg
 
 
+class MissingValue(BadValue):
+    """A value that is not there where nothing is to be filled in."""
+
+
 class Encoding:
     """How rows of a table become points (n, D), as its columns say.
 
@@ -93,7 +97,7 @@ class Encoding:
     def expand(self, values: Values, first_row: int = 0) -> Values:
         """Fill in what is missing and set categories apart: (n, columns) -> (n, D).
 
-        Raises BadValue for what is missing where nothing is to be filled in.
+        Raises MissingValue where nothing is to be filled in.
         """
         missing = np.isnan(values)
         if missing.any():
@@ -101,7 +105,7 @@ class Encoding:
             left = np.argwhere(np.isnan(values))
             if len(left):
                 row, at = left[0].tolist()
-                raise BadValue(first_row + row, self.names[at], "the value is missing or NaN")
+                raise MissingValue(first_row + row, self.names[at], "the value is missing or NaN")
         if not any(column.categories for column in self.columns):
             return values
         points = np.zeros((len(values), self.dimensions))

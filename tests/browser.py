@@ -67,6 +67,7 @@ def tab(browser: Browser, address: str, size: tuple[int, int] = DESK) -> Iterato
     or asked another host."""
     width, height = size
     with browser.new_context(viewport={"width": width, "height": height}) as context:
+        context.set_default_timeout(1000 * START_SECONDS)
         opened = Tab(context.new_page(), address)
         opened.page.on("console", opened.note_console)
         opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))

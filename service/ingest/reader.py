@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from api_schemas.datasets import Column, CsvDialect, DatasetFormat, DatasetOptions
-from service.encoding import BadValue, Encoding
+from service.encoding import BadValue, Encoding, MissingValue
 from service.errors import InvalidInput, TooLarge
 from service.ingest import arrow, csv, idx, images, npy
 from service.ingest.fills import with_fills
@@ -21,6 +21,7 @@ from service.unpacking import MAX_COLUMNS
 from trainer.errors import InvalidPoints
 from trainer.points import CHUNK_VALUES, check_finite
 
+FILL_ADVICE = "; leave such rows out with missing=drop, or fill them in, as with missing=median"
 OPENERS = {
     "csv": csv.open_source,
     "npy": npy.open_npy,
@@ -55,7 +56,7 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     _check_options(options, found)
     with explained():
         source = OPENERS[found](upload, options, max_bytes)
-    with explained(source.place):
+    with explained(source.place, FILL_ADVICE):
         columns = with_fills(source, options.missing)
         statistics = Statistics(len(columns))
         if source.is_table:
@@ -134,12 +135,13 @@ def _images(source: Source, statistics: Statistics) -> Pieces:
 
 
 @contextmanager
-def explained(place: Callable[[int], str] = str) -> Iterator[None]:
-    """What is wrong with the points is wrong with the file."""
+def explained(place: Callable[[int], str] = str, on_missing: str = "") -> Iterator[None]:
+    """What is wrong with the points is wrong with the file; what to do about missing values."""
     try:
         yield
     except BadValue as error:
         where = f"{place(error.row)}, column {error.column!r}"
-        raise bad_file(f"{where}: {error.msg}") from error
+        advice = on_missing if isinstance(error, MissingValue) else ""
+        raise bad_file(f"{where}: {error.msg}{advice}") from error
     except InvalidPoints as error:
         raise bad_file(str(error)) from error

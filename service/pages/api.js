@@ -5,7 +5,7 @@ const KEY = "kvae-key";
 
 /** What the service answers to a call that went wrong (RFC 9457). */
 export class Problem extends Error {
-  /** @param {{title: string, status: number, detail: string, code: string, errors?: object[]}} told */
+  /** @param {object} told the answer's body */
   constructor(told) {
     super(told.detail);
     Object.assign(this, { errors: [], ...told });
@@ -27,7 +27,10 @@ export const isSignedIn = () => sessionStorage.getItem(KEY) !== null;
  *          headers?: object, signal?: AbortSignal}} [options]
  * @returns {Promise<Response>}
  */
-export async function call(path, { method = "GET", query, json, body, type, accept, headers, signal } = {}) {
+export async function call(
+  path,
+  { method = "GET", query, json, body, type, accept, headers, signal } = {},
+) {
   const sent = { ...authorization(), ...headers };
   if (accept) sent.Accept = accept;
   if (json !== undefined) [body, type] = [JSON.stringify(json), "application/json"];
@@ -86,7 +89,8 @@ export function upload(path, query, body, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch tells nothing of what it has sent
     request.open("POST", address(path, query));
-    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(authorization()))
+      request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 1);
     request.onload = () => {

@@ -1,8 +1,8 @@
 // The shell: finds the page that the address names, shows it, keeps the focus and signs in.
 //
-// A page is a module whose default export is `async ({ args, query, signal }) => ({ title, content })`:
-// the variable parts of its address, its query, and a signal that is aborted when the page is left.
-// What it throws is shown in its place. Its module and those it imports are loaded when first seen.
+// A page is a module whose default export is async, takes { args, query, signal } and gives
+// { title, content }. args are the variable parts of its address; the signal is aborted when the
+// page is left. What it throws is shown in its place. It is loaded when it is first seen.
 
 import { isSignedIn, signIn } from "./api.js";
 import { announce, fill, h } from "./dom.js";
@@ -22,7 +22,10 @@ const main = document.getElementById("main");
 const signOut = document.getElementById("sign-out");
 let current = new AbortController();
 
-window.addEventListener("hashchange", () => isPage() && show());
+window.addEventListener("hashchange", () => show());
+document
+  .querySelector(".skip")
+  .addEventListener("click", (event) => (event.preventDefault(), main.focus()));
 window.addEventListener("unauthorized", () => showSignIn());
 signOut.addEventListener("click", () => (signIn(null), show()));
 show({ isFirst: true });
@@ -58,10 +61,12 @@ async function load(name, given) {
 function parse(hash) {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
   const [first, ...args] = path.split("/").map(decodeURIComponent);
-  return { name: [first, ...args.map(() => ":")].join("/"), args, query: new URLSearchParams(query) };
+  return {
+    name: [first, ...args.map(() => ":")].join("/"),
+    args,
+    query: new URLSearchParams(query),
+  };
 }
-
-const isPage = () => location.hash === "" || location.hash.startsWith("#/");
 
 function markPlace(name) {
   for (const link of document.querySelectorAll("nav a")) {

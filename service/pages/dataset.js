@@ -1,12 +1,15 @@
 // One data set: what is in it, what to look out for, and training from it.
 
-import { file, get, remove } from "./api.js";
-import { fill, h } from "./dom.js";
+import { file, get } from "./api.js";
+import { deletion } from "./deletion.js";
+import { h } from "./dom.js";
 import { bytes, number, shape, when } from "./format.js";
-import { facts, problemBox, section, table } from "./parts.js";
+import { jobList } from "./joblist.js";
+import { facts, section, table } from "./parts.js";
 import { trainForm } from "./train.js";
 
 const ROWS = 10;
+const MEANING = "Its points go for good. Models that were made from it stay.";
 const THUMBNAILS = 60;
 const MAX_COLUMNS = 100; // shown
 const COLUMN_HEAD = ["Column", "Type", "Missing", "Least", "Greatest", "Mean"];
@@ -14,14 +17,21 @@ const COLUMN_HEAD = ["Column", "Type", "Missing", "Least", "Greatest", "Mean"];
 export default async function dataset({ args: [id], signal }) {
   const found = await get(`datasets/${id}`, {}, signal);
   const isTable = found.shape.length === 1;
+  const jobs = await jobList({ dataset: id }, null, signal);
   return {
     title: found.name,
     content: [
       about(found),
       found.warnings.map((warning) => h("p", { class: "warning" }, warning)),
-      h("div", { class: "columns" }, section("Train", trainForm(found)), !isTable && (await thumbnails(found, signal))),
+      h(
+        "div",
+        { class: "columns" },
+        section("Train", trainForm(found)),
+        !isTable && (await thumbnails(found, signal)),
+      ),
+      jobs && [h("h2", {}, "Jobs with it"), jobs],
       isTable && [columnTable(found.columns), await firstRows(found, signal)],
-      deletion(found),
+      deletion(`datasets/${id}`, found.name, MEANING, "#/datasets"),
     ],
   };
 }
@@ -38,14 +48,16 @@ function about(found) {
 }
 
 function columnTable(columns) {
-  const rows = columns.slice(0, MAX_COLUMNS).map((column) => [
-    column.name || "(no name)",
-    column.categories ? `${column.type}: ${some(column.categories)}` : column.type,
-    { number: missing(column) },
-    { number: number(column.min) },
-    { number: number(column.max) },
-    { number: number(column.mean) },
-  ]);
+  const rows = columns
+    .slice(0, MAX_COLUMNS)
+    .map((column) => [
+      column.name || "(no name)",
+      column.categories ? `${column.type}: ${some(column.categories)}` : column.type,
+      { number: missing(column) },
+      { number: number(column.min) },
+      { number: number(column.max) },
+      { number: number(column.mean) },
+    ]);
   return [h("h2", {}, "Columns"), table("Columns", COLUMN_HEAD, rows), more(columns.length)];
 }
 
@@ -54,7 +66,9 @@ async function firstRows(found, signal) {
   const page = await get(`datasets/${found.id}/rows`, { limit: ROWS }, signal);
   const rows = page.data.map(({ row, values }) => [
     { number: number(row) },
-    ...names.map((name) => (typeof values[name] === "number" ? { number: number(values[name]) } : String(values[name]))),
+    ...names.map((name) =>
+      typeof values[name] === "number" ? { number: number(values[name]) } : String(values[name]),
+    ),
   ]);
   return [h("h2", {}, "First rows"), table("First rows", ["Row", ...names], rows)];
 }
@@ -64,33 +78,18 @@ async function thumbnails(found, signal) {
   const url = await file(`datasets/${found.id}/rows`, options);
   signal.addEventListener("abort", () => URL.revokeObjectURL(url), { once: true });
   const n = Math.min(THUMBNAILS, found.rows);
-  return section("First images", h("img", { class: "pixels", src: url, alt: `The first ${n} images of ${found.name}` }));
-}
-
-function deletion(found) {
-  const told = h("div");
-  const ask = h("dialog", { "aria-labelledby": "delete-title" });
-  const erase = async () => {
-    try {
-      await remove(`datasets/${found.id}`);
-      location.hash = "#/datasets";
-    } catch (problem) {
-      fill(told, problemBox(problem));
-    }
-    ask.close();
-  };
-  ask.append(
-    h("h2", { id: "delete-title" }, `Delete ${found.name}?`),
-    h("p", {}, "Its points go for good. Models that were made from it stay."),
-    h("div", { class: "row" },
-      h("button", { class: "danger", onclick: erase }, "Delete"),
-      h("button", { class: "quiet", onclick: () => ask.close() }, "Keep")),
+  return section(
+    "First images",
+    h("img", { class: "pixels", src: url, alt: `The first ${n} images of ${found.name}` }),
   );
-  return [told, h("button", { class: "danger", onclick: () => ask.showModal() }, "Delete this data set"), ask];
 }
 
-const missing = ({ missing, fill }) => number(missing) + (fill === null ? "" : `, filled with ${typeof fill === "number" ? number(fill) : fill}`);
+const missing = ({ missing, fill }) =>
+  number(missing) +
+  (fill === null ? "" : `, filled with ${typeof fill === "number" ? number(fill) : fill}`);
 
-const some = (names) => names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
+const some = (names) =>
+  names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
 
-const more = (n) => n > MAX_COLUMNS && h("p", { class: "fine" }, `${number(n - MAX_COLUMNS)} more are not shown.`);
+const more = (n) =>
+  n > MAX_COLUMNS && h("p", { class: "fine" }, `${number(n - MAX_COLUMNS)} more are not shown.`);

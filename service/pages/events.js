@@ -37,7 +37,7 @@ export async function* events(job, last, signal, onCut) {
 /** The messages of a stream that have data. */
 async function* messages(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let text = ""; ; ) {
+  for (let text = ""; ;) {
     const { done, value } = await reader.read();
     if (done) return;
     const blocks = (text + value).split("\n\n");

@@ -2,7 +2,10 @@
 
 const DIGITS = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const WHOLE = new Intl.NumberFormat("en");
-const EXPONENT = new Intl.NumberFormat("en", { notation: "scientific", maximumSignificantDigits: 3 });
+const EXPONENT = new Intl.NumberFormat("en", {
+  notation: "scientific",
+  maximumSignificantDigits: 3,
+});
 const PERCENT = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const NOTHING = "–";

@@ -7,6 +7,7 @@ import { colourOf } from "./palette.js";
 import { picture } from "./plots.js";
 
 const MAX_SHOWN = 40; // components with a line of their own: the largest
+const MAX_MARKED = 30; // iterations with a dot each
 const DRAW_MILLISECONDS = 150; // between two drawings
 const REST = "#7b8494";
 const EDGE = "rgba(255, 255, 255, 0.6)"; // between two bands
@@ -23,27 +24,43 @@ export function iterationHistory(signal) {
   const cards = pictures.map(({ node }) => h("div", { class: "card", hidden: true }, node));
   const legend = h("p", { class: "legend" });
   const listed = h("div");
-  const listing = h("details", { hidden: true }, h("summary", {}, "The iterations as a table"), listed);
+  const listing = h(
+    "details",
+    { hidden: true },
+    h("summary", {}, "The iterations as a table"),
+    listed,
+  );
   cards[0].append(legend);
   const draw = () => {
     const shown = largest(iterations.at(-1).alpha);
-    fill(legend, shown.map((j) => [chip(j), " "]), shown.length < iterations.at(-1).alpha.length && "and others");
-    fill(listed, table("Iterations", HEAD, iterations.map(row)));
+    fill(
+      legend,
+      shown.map((j) => [chip(j), " "]),
+      shown.length < iterations.at(-1).alpha.length && "and others",
+    );
     listing.hidden = false;
+    tell();
     for (const [at, { traces, layout, said, draw }] of pictures.entries()) {
       const drawn = traces(iterations, shown);
       cards[at].hidden = drawn.length === 0;
-      if (drawn.length) draw(drawn, { ...layout, xaxis: wholeTicks(iterations) }, said(iterations.at(-1)));
+      if (drawn.length)
+        draw(drawn, { ...layout, xaxis: wholeTicks(iterations) }, said(iterations.at(-1)));
     }
   };
+  const tell = () => listing.open && fill(listed, table("Iterations", HEAD, iterations.map(row)));
+  listing.addEventListener("toggle", tell);
   let timer = null;
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   const add = (data) => {
     while (iterations.at(-1)?.iteration >= data.iteration) iterations.pop(); // done again
     iterations.push(data);
-    timer ??= setTimeout(() => (timer = null, draw()), DRAW_MILLISECONDS);
+    timer ??= setTimeout(() => ((timer = null), draw()), DRAW_MILLISECONDS);
   };
-  return { bands: cards[0], others: [h("div", { class: "columns" }, cards.slice(1)), listing], add };
+  return {
+    bands: cards[0],
+    others: [h("div", { class: "columns" }, cards.slice(1)), listing],
+    add,
+  };
 }
 
 const PICTURES = [
@@ -61,13 +78,15 @@ const PICTURES = [
   },
   {
     caption: "Log-likelihood, nats a point",
-    traces: (iterations) => (has(iterations, "log_likelihood") ? [line(iterations, (one) => one.log_likelihood)] : []),
+    traces: (iterations) =>
+      has(iterations, "log_likelihood") ? [line(iterations, (one) => one.log_likelihood)] : [],
     layout: {},
     said: (last) => `now ${number(last.log_likelihood)}`,
   },
   {
     caption: "Losses of the generators, nats",
-    traces: (iterations, shown) => shown.map((j) => line(iterations, ({ losses }) => losses[j], `component ${j}`, colourOf(j))),
+    traces: (iterations, shown) =>
+      shown.map((j) => line(iterations, ({ losses }) => losses[j], `component ${j}`, colourOf(j))),
     layout: {},
     said: ({ losses }) => losses.map((loss, j) => `component ${j} ${number(loss)}`).join(", "),
   },
@@ -81,7 +100,10 @@ const PICTURES = [
 
 /** One band a component, on top of each other. A single iteration is drawn as wide as one. */
 function bands(iterations, shown) {
-  const drawn = iterations.length > 1 ? iterations : [iterations[0], { ...iterations[0], iteration: iterations[0].iteration + 1 }];
+  const drawn =
+    iterations.length > 1
+      ? iterations
+      : [iterations[0], { ...iterations[0], iteration: iterations[0].iteration + 1 }];
   const band = (name, colour, y) => ({
     x: drawn.map(({ iteration }) => iteration),
     y: drawn.map(({ alpha }) => y(alpha)),
@@ -102,17 +124,18 @@ function line(iterations, y, name = "", colour = colourOf(0)) {
     x: iterations.map(({ iteration }) => iteration),
     y: iterations.map(y),
     name,
-    mode: "lines+markers",
+    mode: iterations.length > MAX_MARKED ? "lines" : "lines+markers",
     line: { width: 2, color: colour },
     marker: { size: 5 },
     hovertemplate: "%{y:.4g}",
   };
 }
 
-/** Ticks at iterations, about eight. */
+/** Ticks at round iterations, at most eight. */
 function wholeTicks(iterations) {
-  const first = iterations[0].iteration;
-  return { tick0: first, dtick: Math.ceil((iterations.at(-1).iteration - first + 1) / 8) };
+  const n = iterations.length;
+  const steps = [1, 2, 5].flatMap((step) => [0, 1, 2, 3].map((power) => step * 10 ** power));
+  return { tick0: 0, dtick: Math.min(...steps.filter((step) => n / step <= 8)) };
 }
 
 const has = (iterations, name) => iterations.some((one) => Number.isFinite(one[name]));
@@ -120,10 +143,19 @@ const has = (iterations, name) => iterations.some((one) => Number.isFinite(one[n
 /** The components with the largest shares, in order of their numbers. */
 function largest(alpha) {
   const order = alpha.map((share, j) => [share, j]).sort((a, b) => b[0] - a[0]);
-  return order.slice(0, MAX_SHOWN).map(([, j]) => j).sort((a, b) => a - b);
+  return order
+    .slice(0, MAX_SHOWN)
+    .map(([, j]) => j)
+    .sort((a, b) => a - b);
 }
 
 function row({ iteration, changed, estimator_loss, score, seconds }) {
-  const shown = [number(iteration), percent(changed), number(estimator_loss), number(score), duration(seconds)];
+  const shown = [
+    number(iteration),
+    percent(changed),
+    number(estimator_loss),
+    number(score),
+    duration(seconds),
+  ];
   return shown.map((value) => ({ number: value }));
 }

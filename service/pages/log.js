@@ -9,7 +9,15 @@ export function eventLog() {
   const node = h("details", { class: "card" }, h("summary", {}, "Log"), lines);
   const add = ({ created_at, level, message }) => {
     const isAtEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 4;
-    lines.append(h("li", { class: level }, h("time", { datetime: created_at }, when(created_at)), " ", message));
+    lines.append(
+      h(
+        "li",
+        { class: level },
+        h("time", { datetime: created_at }, when(created_at)),
+        " ",
+        message,
+      ),
+    );
     if (isAtEnd) lines.scrollTop = lines.scrollHeight;
   };
   return { node, add };

@@ -13,7 +13,8 @@ export const isLive = (job) => LIVE.includes(job.status);
 export const loading = (text = "Loading") => h("p", { class: "loading" }, `${text}…`);
 
 /** What is shown where there is nothing yet; the children say what to do about it. */
-export const empty = (text, ...children) => h("div", { class: "empty" }, h("p", {}, text), ...children);
+export const empty = (text, ...children) =>
+  h("div", { class: "empty" }, h("p", {}, text), ...children);
 
 /** What went wrong and where, by the service's own words. */
 export function problemBox(problem) {
@@ -24,7 +25,12 @@ export function problemBox(problem) {
     { class: "problem", role: "alert" },
     h("strong", {}, problem.title ?? "Something went wrong in this page"),
     h("p", {}, problem.message),
-    told.length > 0 && h("ul", {}, told.map((line) => h("li", {}, line))),
+    told.length > 0 &&
+      h(
+        "ul",
+        {},
+        told.map((line) => h("li", {}, line)),
+      ),
     problem.request_id && h("p", { class: "fine" }, `Request ${problem.request_id}`),
   );
 }
@@ -34,7 +40,11 @@ export const badge = (status) => h("span", { class: `badge ${status}` }, status)
 
 /** Component j: its number on its colour. */
 export function chip(j) {
-  return h("span", { class: "chip", style: { background: colourOf(j) }, title: `component ${j}` }, j);
+  return h(
+    "span",
+    { class: "chip", style: { background: colourOf(j) }, title: `component ${j}` },
+    j,
+  );
 }
 
 /** How far something is, 0 to 1, or null while nobody knows. */
@@ -58,19 +68,42 @@ export function table(caption, head, rows) {
       "table",
       {},
       h("caption", { class: "hidden" }, caption),
-      h("thead", {}, h("tr", {}, head.map((name, at) => heading(name, rows[0]?.[at])))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((value) => cell("td", value))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map((name, at) => heading(name, rows[0]?.[at])),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            {},
+            row.map((value) => cell("td", value)),
+          ),
+        ),
+      ),
     ),
   );
 }
 
 /** Names beside values: pairs [name, text or node]. */
 export function facts(pairs) {
-  return h("dl", { class: "facts" }, pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /** A part of a page under a heading of its own. */
-export const section = (title, ...children) => h("section", { class: "card" }, h("h2", {}, title), ...children);
+export const section = (title, ...children) =>
+  h("section", { class: "card" }, h("h2", {}, title), ...children);
 
 /**
  * A field of a form, with its label and, under it, a hint.

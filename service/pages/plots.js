@@ -4,7 +4,10 @@ import { h } from "./dom.js";
 
 const SCRIPT = "pages/plotly.min.js";
 // plotly writes its styles into the page unless these are there; style.css has what is needed
-const STYLES = ["plotly.js-style-global", "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"];
+const STYLES = [
+  "plotly.js-style-global",
+  "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53",
+];
 const CONFIG = { displayModeBar: false, responsive: true };
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 let script;
@@ -13,8 +16,8 @@ let script;
  * A picture with its caption, to be drawn and drawn again.
  * @param {string} caption
  * @param {AbortSignal} signal aborted when the page is left
- * @returns {{node: HTMLElement, draw: (traces: object[], layout: object, said: string) => Promise<void>}}
- *   `draw` takes what plotly does, and what to tell those who can't see it
+ * @returns {{node: HTMLElement, draw: Function}} `draw` takes traces and layout as plotly does, and
+ *   what to tell those who can't see it
  */
 export function picture(caption, signal) {
   const place = h("div", { class: "plot", role: "img", "aria-label": caption });
@@ -35,7 +38,11 @@ export function picture(caption, signal) {
 function loaded() {
   script ??= new Promise((resolve, reject) => {
     document.head.append(...STYLES.map((id) => h("meta", { id, class: "no-inline-styles" })));
-    const element = h("script", { src: SCRIPT, onload: () => resolve(window.Plotly), onerror: reject });
+    const element = h("script", {
+      src: SCRIPT,
+      onload: () => resolve(window.Plotly),
+      onerror: reject,
+    });
     document.head.append(element);
   });
   return script;
@@ -45,7 +52,13 @@ function loaded() {
 function themed(place, { xaxis, yaxis, ...layout }) {
   const style = getComputedStyle(place);
   const colour = (name) => resolved(style.getPropertyValue(name));
-  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--edge"), automargin: true, fixedrange: true };
+  const axis = {
+    gridcolor: colour("--line"),
+    zerolinecolor: colour("--line"),
+    linecolor: colour("--edge"),
+    automargin: true,
+    fixedrange: true,
+  };
   return {
     height: 260,
     margin: { l: 8, r: 8, t: 8, b: 8 },

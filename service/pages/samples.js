@@ -21,25 +21,35 @@ export function samplesOf(job, dataset, signal) {
   const node = section(
     "Samples",
     h("div", { class: "samples" }, labels, image),
-    h("div", { class: "field" }, h("label", { for: "iteration" }, "After iteration ", shown), slider),
+    h(
+      "div",
+      { class: "field" },
+      h("label", { for: "iteration" }, "After iteration ", shown),
+      slider,
+    ),
     h("p", { class: "fine" }, captionOf(dataset)),
   );
   node.hidden = true;
-  let url = null;
-  let wanted = 0;
+  let [url, wanted, isBusy] = [null, 0, false];
 
+  const load = async (iteration) => {
+    const made = await file(`jobs/${job.id}/preview`, { query: { iteration }, signal });
+    if (url) URL.revokeObjectURL(url);
+    [url, image.src] = [made, made];
+    image.alt = `What each component makes after iteration ${iteration}`;
+    shown.textContent = `${iteration}${iteration === Number(slider.max) ? ", the latest" : ""}`;
+    node.hidden = false;
+  };
+  /** One at a time: those that were passed by meanwhile are not asked for. */
   const show = async (iteration) => {
     wanted = iteration;
-    try {
-      const made = await file(`jobs/${job.id}/preview`, { query: { iteration }, signal });
-      if (signal.aborted || wanted !== iteration) return URL.revokeObjectURL(made);
-      if (url) URL.revokeObjectURL(url);
-      [url, image.src, image.alt] = [made, made, `What each component makes after iteration ${iteration}`];
-      shown.textContent = `${iteration}${iteration === Number(slider.max) ? ", the latest" : ""}`;
-      node.hidden = false;
-    } catch (problem) {
-      if (!signal.aborted) shown.textContent = `${iteration}: ${problem.message}`;
+    if (isBusy) return;
+    isBusy = true;
+    for (let at = 0; at !== wanted && !signal.aborted;) {
+      at = wanted;
+      await load(at).catch(({ message }) => (shown.textContent = `${at}: ${message}`));
     }
+    isBusy = false;
   };
   slider.addEventListener("input", () => show(slider.valueAsNumber));
   signal.addEventListener("abort", () => url && URL.revokeObjectURL(url), { once: true });
@@ -47,7 +57,11 @@ export function samplesOf(job, dataset, signal) {
   const reach = ({ iteration, alpha }) => {
     const follows = slider.value === slider.max;
     slider.max = iteration;
-    if (dataset?.shape.length > 1 && alpha.length <= MAX_LABELS) fill(labels, alpha.map((_, j) => chip(j)));
+    if (dataset?.shape.length > 1 && alpha.length <= MAX_LABELS)
+      fill(
+        labels,
+        alpha.map((_, j) => chip(j)),
+      );
     if (!follows) return;
     slider.value = iteration;
     show(iteration);
@@ -58,6 +72,6 @@ export function samplesOf(job, dataset, signal) {
 function captionOf(dataset) {
   if (dataset === null) return "Each component has its own colour or row.";
   if (dataset.shape.length > 1) return "A row for each component.";
-  if (dataset.shape[0] === 2) return "In the colour of its component each, over the data in grey.";
-  return "In the colour of its component each, over the data in grey; in the plane of the data's two principal components.";
+  const plane = dataset.shape[0] > 2 && ", in the plane of the data's two principal components";
+  return `In the colour of its component each, over the data in grey${plane || ""}.`;
 }

@@ -14,7 +14,12 @@ const REFUSED = { title: "Unauthorized", message: "The service does not know thi
  * @param {() => void} onDone called once the service takes the key
  */
 export function signInForm(isRefused, onDone) {
-  const key = h("input", { id: "key", type: "password", required: true, autocomplete: "current-password" });
+  const key = h("input", {
+    id: "key",
+    type: "password",
+    required: true,
+    autocomplete: "current-password",
+  });
   const told = h("div", {}, isRefused && problemBox(REFUSED));
   const submit = async (event) => {
     event.preventDefault();

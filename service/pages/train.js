@@ -13,9 +13,22 @@ const COMPONENTS = 10;
 
 /** @param {object} dataset what to train on */
 export function trainForm(dataset) {
-  const count = number("components", { min: 1, max: 1024, required: true, value: Math.min(COMPONENTS, dataset.rows) });
-  const isAuto = h("input", { id: "auto", type: "checkbox", onchange: () => (count.disabled = isAuto.checked) });
-  const preset = h("select", { id: "preset" }, Object.entries(PRESETS).map(([value, text]) => h("option", { value }, text)));
+  const count = number("components", {
+    min: 1,
+    max: 1024,
+    required: true,
+    value: Math.min(COMPONENTS, dataset.rows),
+  });
+  const isAuto = h("input", {
+    id: "auto",
+    type: "checkbox",
+    onchange: () => (count.disabled = isAuto.checked),
+  });
+  const preset = h(
+    "select",
+    { id: "preset" },
+    Object.entries(PRESETS).map(([value, text]) => h("option", { value }, text)),
+  );
   const name = h("input", { id: "name", maxlength: 200, placeholder: dataset.name });
   const seed = number("seed", { min: 0, value: 0, required: true });
   const iterations = number("iterations", { min: 1, max: 10_000, placeholder: "the preset's" });
@@ -46,16 +59,31 @@ export function trainForm(dataset) {
   return h(
     "form",
     { onsubmit: submit },
-    h("div", { class: "fields" },
+    h(
+      "div",
+      { class: "fields" },
       field("Components", count, "How many models compete for the points, K."),
-      field("Preset", preset)),
-    h("p", {}, isAuto, " ", h("label", { for: "auto" }, "Find the number of components in the data")),
-    h("details", {},
+      field("Preset", preset),
+    ),
+    h(
+      "p",
+      {},
+      isAuto,
+      " ",
+      h("label", { for: "auto" }, "Find the number of components in the data"),
+    ),
+    h(
+      "details",
+      {},
       h("summary", {}, "More options"),
-      h("div", { class: "fields" },
+      h(
+        "div",
+        { class: "fields" },
         field("Name", name),
         field("Seed", seed, "The same seed gives the same model."),
-        field("Iterations", iterations))),
+        field("Iterations", iterations),
+      ),
+    ),
     told,
     button,
   );

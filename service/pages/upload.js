@@ -13,7 +13,7 @@ const MISSING = {
   median: "fill in the column's median",
   mode: "fill in the commonest value",
 };
-const CATEGORIES = { refuse: "refuse the file", onehot: "a 0/1 column for each category" };
+const CATEGORIES = { refuse: "refuse the file", onehot: "one 0/1 column each" };
 const HEAD_BYTES = 1 << 16;
 
 /**
@@ -33,10 +33,17 @@ export function uploadCard(signal, onStored) {
     fill(told, bar, state);
     const progress = (share) => {
       bar.value = share;
-      state.textContent = share < 1 ? `Sending ${file.name}: ${percent(share)}` : `Checking ${file.name}…`;
+      state.textContent =
+        share < 1 ? `Sending ${file.name}: ${percent(share)}` : `Checking ${file.name}…`;
     };
     try {
-      const dataset = await upload("datasets", { name: file.name, ...options }, file, progress, signal);
+      const dataset = await upload(
+        "datasets",
+        { name: file.name, ...options },
+        file,
+        progress,
+        signal,
+      );
       announce(`${file.name} is stored`);
       onStored(dataset);
     } catch (problem) {
@@ -45,18 +52,27 @@ export function uploadCard(signal, onStored) {
       await choices.offer(problem, file);
     }
   };
-  return h("section", { class: "card stack" }, dropZone(send), told, choices.node);
+  const begin = (file) => (choices.node.reset(), send(file));
+  return h("section", { class: "card stack" }, dropZone(begin), told, choices.node);
 }
 
 function dropZone(send) {
-  const input = h("input", { id: "file", type: "file", class: "hidden", onchange: () => input.files[0] && send(input.files[0]) });
+  const input = h("input", {
+    id: "file",
+    type: "file",
+    class: "hidden",
+    onchange: () => input.files[0] && send(input.files[0]),
+  });
   const zone = h(
     "label",
     { class: "drop", for: "file" },
     h("strong", {}, "Drop a file of points here, or choose one"),
     h("span", { class: "fine" }, FORMATS),
   );
-  const hover = (isOver) => (event) => (event.preventDefault(), zone.classList.toggle("over", isOver));
+  const hover = (isOver) => (event) => (
+    event.preventDefault(),
+    zone.classList.toggle("over", isOver)
+  );
   zone.addEventListener("dragover", hover(true));
   zone.addEventListener("dragleave", hover(false));
   zone.addEventListener("drop", (event) => {
@@ -78,18 +94,24 @@ function choicesForm(onChosen) {
     onChosen({
       missing: missing.value,
       categories: categories.value,
-      columns: columns.value.split("\n").map((name) => name.trim()).filter(Boolean),
+      columns: columns.value
+        .split("\n")
+        .map((name) => name.trim())
+        .filter(Boolean),
       array: arrayField.hidden ? null : array.value,
     });
   };
   const node = h(
     "form",
     { hidden: true, onsubmit: submit, "aria-label": "Choices for this file" },
-    h("div", { class: "fields" },
+    h(
+      "div",
+      { class: "fields" },
       field("Missing values", missing),
-      field("Text", categories),
+      field("Text", categories, "What becomes of words in place of numbers."),
       field("Columns", columns, "Names of the columns to use, one a line; none: all."),
-      arrayField),
+      arrayField,
+    ),
     h("button", {}, "Upload with these choices"),
   );
   const offer = async (problem, file) => {
@@ -104,14 +126,20 @@ function choicesForm(onChosen) {
 }
 
 function select(id, meanings) {
-  return h("select", { id }, Object.entries(meanings).map(([value, text]) => h("option", { value }, text)));
+  return h(
+    "select",
+    { id },
+    Object.entries(meanings).map(([value, text]) => h("option", { value }, text)),
+  );
 }
 
-/** The names in a text file's first line, so that columns can be left out; none where it has none. */
+/** The names in a text file's first line, so that columns can be left out. */
 async function headerOf(file) {
   const [line] = (await file.slice(0, HEAD_BYTES).text()).split(/\r?\n/);
   if (line.includes("\u0000") || line.includes("\ufffd")) return [];
-  const delimiter = [",", ";", "\t", "|"].sort((a, b) => line.split(b).length - line.split(a).length)[0];
+  const delimiter = [",", ";", "\t", "|"].sort(
+    (a, b) => line.split(b).length - line.split(a).length,
+  )[0];
   const names = line.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, "$1"));
   return names.every((name) => name !== "" && Number.isNaN(Number(name))) ? names : [];
 }

@@ -72,6 +72,9 @@ def test_from_a_dropped_file_to_its_components(opened: Tab) -> None:
         re.compile(r"component 0 33.3%, component 1 33.3%, component 2 33.3%")
     )
     expect(page.get_by_role("link", name="See the model")).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the assignments").click()
+    assert Path(saved.value.path()).read_text().splitlines()[0] == '"row","component","confidence"'
     page.get_by_text("The iterations as a table").click()
     expect(page.get_by_role("region", name="Iterations").get_by_role("row")).to_have_count(4)
     opened.check()
@@ -83,7 +86,7 @@ def test_from_a_dropped_file_to_its_components(opened: Tab) -> None:
 def test_a_job_is_cancelled_and_resumed(opened: Tab, client: Client) -> None:
     page = opened.page
     dataset = client.http.post("/datasets?name=digits", content=npy(digits()[0][:99])).json()
-    job = client.submit(dataset["id"], 3, config={**SHORT, "iterations": 500})
+    job = client.submit(dataset["id"], 3, config={**SHORT, "iterations": 5000})
     opened.open(f"#/jobs/{job['id']}")
     samples = page.locator(".samples img")
     expect(samples).to_be_visible()
@@ -98,8 +101,13 @@ def test_a_job_is_cancelled_and_resumed(opened: Tab, client: Client) -> None:
     page.get_by_role("link", name="digits").click()
     expect(page.get_by_alt_text("The first 60 images of digits")).to_be_visible()
     opened.check()
-    page.get_by_role("button", name="Delete this data set").click()
+    page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"is needed by '{job['id']}'")
+    page.get_by_role("link", name="digits").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page).to_have_title("Jobs · kVAE")
 
 
 @pytest.mark.parametrize("place", ["#/datasets", "#/jobs", "#/nowhere", "#/jobs/job_none"])

@@ -158,7 +158,7 @@ def test_warnings(tmp_path: Path) -> None:
     ("content", "options", "said"),
     [
         (HOMES, {}, "line 2, column 'city': 'Rome' is not a number; leave the column out with"),
-        (HOMES, {"categories": "onehot"}, "line 3, column 'rooms': the value is missing or NaN"),
+        (HOMES, {"categories": "onehot"}, "missing or NaN; leave such rows out with missing=drop"),
         (HOMES, {"columns": ["none"]}, "columns: the file has no column 'none'; it has 'city',"),
         (b"a,b\n1,\n,2\n", {"missing": "drop"}, "every row lacks a value"),
         (b"a,b\n1,\n2,\n", {"missing": "mean"}, "column 'b' has no values"),
