@@ -9,6 +9,14 @@ import { facts, section, table } from "./parts.js";
 import { trainForm } from "./train.js";
 
 const ROWS = 10;
+const MARKS = {
+  ",": "comma",
+  ".": "point",
+  ";": "semicolon",
+  "|": "bar",
+  "\t": "tab",
+  " ": "space",
+};
 const MEANING = "Its points go for good. Models that were made from it stay.";
 const THUMBNAILS = 60;
 const MAX_COLUMNS = 100; // shown
@@ -42,6 +50,7 @@ function about(found) {
     ["Shape", shape(found.shape)],
     ["Format", `${found.format}, ${bytes(found.bytes)}`],
     ["Stored as", found.dtype],
+    ...(found.dialect ? [["Read as", written(found.dialect)]] : []),
     ["Uploaded", when(found.created_at)],
     ["Id", h("code", {}, found.id)],
   ]);
@@ -82,6 +91,12 @@ async function thumbnails(found, signal) {
     "First images",
     h("img", { class: "pixels", src: url, alt: `The first ${n} images of ${found.name}` }),
   );
+}
+
+function written({ header, delimiter, decimal, encoding }) {
+  const between = MARKS[delimiter] ?? delimiter;
+  const marks = `${between} and decimal ${MARKS[decimal]}`;
+  return `${header ? "with" : "without"} a header, ${marks}, ${encoding}`;
 }
 
 const missing = ({ missing, fill }) =>

@@ -67,7 +67,7 @@ const PICTURES = [
   {
     caption: "Mixture weights, alpha",
     traces: bands,
-    layout: { yaxis: { range: [0, 1], tickformat: ".3~p" }, height: 420 },
+    layout: { yaxis: { range: [0, 1], tickformat: ".3~p" }, height: 480 },
     said: ({ alpha }) => alpha.map((share, j) => `component ${j} ${percent(share)}`).join(", "),
   },
   {
