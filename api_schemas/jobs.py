@@ -30,6 +30,10 @@ JobType = Literal["train", "assign"]
 JobStatus = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
 JobMessageType = Literal["job.succeeded", "job.failed", "job.cancelled"]
 
+RANKS = (
+    "most processes of a worker's machine that share the training, each on a CUDA device of its "
+    "own if there are; the partition is that of one process but for rounding"
+)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
 SECRET_BYTES = range(24, 65)
 
@@ -86,6 +90,7 @@ class JobRequest(Closed):
         "another try",
     )
     config: TrainingOptions = Field(TrainingOptions(), description="changes to the preset")
+    ranks: int = Field(1, ge=1, description=RANKS)
     webhook: Webhook | None = None
 
     def training_config(self) -> TrainingConfig:
@@ -143,6 +148,7 @@ class Job(BaseModel):
         "share, times that it was begun"
     )
     config: TrainingConfig | None = Field(description="none of an assign job")
+    ranks: int | None = Field(None, description=f"{RANKS}; none of an assign job")
     progress: Progress
     error: JobError | None = None
     model: str | None = Field(None, description="id of what was trained, once succeeded")

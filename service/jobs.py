@@ -42,6 +42,7 @@ class Claim:
     owner: str
     name: str
     config: TrainingConfig
+    ranks: int
     points_sha256: str
     columns: list[dict[str, Any]]
     checkpoints: list[checkpoints.Kept]
@@ -63,6 +64,7 @@ def create(session: Session, dataset: DatasetRow, request: JobRequest) -> JobRow
             dataset_id=dataset.id,
             name=request.name or dataset.name,
             config=config.model_dump(),
+            ranks=request.ranks,
             webhook_url=request.webhook and str(request.webhook.url),
             webhook_secret=request.webhook and request.webhook.plain_secret,
         ),
@@ -155,14 +157,26 @@ def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     """Take a queued training up; None when it is not to be had, as after a duplicate message."""
     lease = clock.now(session) + timedelta(seconds=lease_seconds)
     job = begin(session, job_id, JobRow.type == "train", lease_expires_at=lease)
+    return None if job is None else _claim(session, job)
+
+
+def held(session: Session, job_id: str, attempt: int) -> Claim:
+    """A claim that another process of the same worker has. Raises LeaseLost."""
+    held = JobRow.attempt == attempt, JobRow.status.in_(ACTIVE)
+    job = session.scalar(select(JobRow).where(JobRow.id == job_id, *held))
     if job is None:
-        return None
+        raise LeaseLost(job_id)
+    return _claim(session, job)
+
+
+def _claim(session: Session, job: JobRow) -> Claim:
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
         owner=job.owner,
         name=job.name,
         config=TrainingConfig.model_validate(job.config),
+        ranks=job.ranks,
         points_sha256=job.dataset.points_sha256,
         columns=job.dataset.columns,
         checkpoints=checkpoints.kept(session, job.id),
@@ -335,6 +349,7 @@ def view(job: JobRow) -> Job:
         status=job.status,
         attempt=job.attempt,
         config=config,
+        ranks=job.ranks if config else None,
         progress=Progress(
             iteration=job.iteration if config else None,
             of=config.all_iterations if config else None,

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     commit: str = Field(
         "", description="what this build was made of, told as part of its models' code_version"
     )
+    max_ranks: int = Field(
+        4, gt=0, description="processes of a worker's machine that may share a training"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least level that is logged: DEBUG, INFO, WARNING or ERROR"
     )

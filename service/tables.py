@@ -70,6 +70,7 @@ class JobRow(Owned, Base):
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     status: Mapped[str] = mapped_column(String(20), default="queued")
     config: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    ranks: Mapped[int] = mapped_column(default=1, server_default="1")
     assigned_by: Mapped[str | None] = mapped_column(Id, index=True)
     components: Mapped[int | None] = mapped_column()  # that model's K
     include: Mapped[list[AssignField] | None] = mapped_column(JSON(none_as_null=True))

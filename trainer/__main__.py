@@ -10,38 +10,34 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from torch.multiprocessing.spawn import ProcessExitedException
-
 from api_schemas.training import Components, PresetName, TrainingOptions
-from trainer.command import run, run_and_exit
-from trainer.launch import launched
+from trainer.command import run
+from trainer.launch import Processes
 from trainer.ranks import Seat
-
-LAST_WORDS = 10.0  # seconds for the first process to say what is wrong
 
 
 def main(argv: list[str] | None = None) -> int:
     """Returns the process's exit status: 1 when a process was lost, 2 for bad input, 130 when
     interrupted."""
     arguments = _parser().parse_args(argv)
+    seat = Seat.given()
     try:
-        if arguments.ranks > 1:
-            return _run_all(arguments)
-        return run(Seat.of_torchrun(), arguments)
+        if seat is None and arguments.ranks > 1:
+            return _run_all(arguments.ranks, sys.argv[1:] if argv is None else argv)
+        return run(seat or Seat(), arguments)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last iteration", file=sys.stderr)
+        if seat is None:
+            print("interrupted; the same command goes on from the last iteration", file=sys.stderr)
         return 130
 
 
-def _run_all(arguments: argparse.Namespace) -> int:
+def _run_all(ranks: int, argv: list[str]) -> int:
     """In several processes, of which the first tells what is wrong."""
-    with launched(arguments.ranks, run_and_exit, arguments) as processes:
-        try:
-            while not processes.join(grace_period=LAST_WORDS):
-                pass
-        except ProcessExitedException as ended:
-            return max(ended.exit_code, 1)
-    return 0
+    with Processes(ranks, [sys.executable, "-m", "trainer", *argv]) as processes:
+        status = processes.wait()
+        if status:
+            processes.hear_out()
+        return abs(status or 0)
 
 
 def _parser() -> argparse.ArgumentParser:

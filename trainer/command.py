@@ -20,11 +20,6 @@ from trainer.state import TrainingState, is_of_run
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def run_and_exit(seat: Seat, arguments: Namespace) -> None:
-    """What a process that was started for the run does."""
-    sys.exit(run(seat, arguments))
-
-
 def run(seat: Seat, arguments: Namespace) -> int:
     """Returns the exit status; what is wrong is told by the first process alone."""
     try:

@@ -100,8 +100,14 @@ class Generators(nn.Module, ABC):
             _put_moments(mine, other, components)
 
     def tensors(self) -> list[Tensor]:
-        """All that `select` copies, in one order for stacks of one shape."""
-        moments = [t for o in self.optimisers for m in o.state.values() for t in m.values()]
+        """All that `select` copies, in one order for stacks of one shape, restored ones too."""
+        moments = [
+            tensor
+            for optimiser in self.optimisers
+            for group in optimiser.param_groups
+            for parameter in group["params"]
+            for _, tensor in sorted(optimiser.state[parameter].items())
+        ]
         return [*self.state_dict().values(), *moments]
 
     def restart(self, sources: dict[int, int]) -> None:

@@ -11,6 +11,8 @@ from torch import Tensor, distributed
 from trainer.errors import RankLost
 from trainer.generators import Generators
 
+MEETING = "KVAE_MEETING"
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -52,9 +54,9 @@ class Ranks:
         """The bytes that the first process has; those of all others don't count."""
         if self.count == 1:
             return data
-        size = self.add(torch.tensor(self.is_first * len(data), device=device))
-        held = torch.zeros(int(size), dtype=torch.uint8, device=device)
-        if self.is_first:
+        size = int(self.add(torch.tensor(self.is_first * len(data), device=device)))
+        held = torch.zeros(size, dtype=torch.uint8, device=device)
+        if self.is_first and size:
             held.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
         return self.add(held).cpu().numpy().tobytes()
 
@@ -77,15 +79,23 @@ class Ranks:
 class Seat:
     """A process's place in a run: its index, how many there are, and where they meet."""
 
-    index: int
-    count: int
-    meeting: str  # as torch.distributed takes it: env:// or file://...
+    index: int = 0
+    count: int = 1
+    meeting: str = "env://"  # as torch.distributed takes it
 
     @classmethod
-    def of_torchrun(cls) -> "Seat":
-        """The one that torchrun tells of; without it the only one."""
+    def given(cls) -> "Seat | None":
+        """The one that the environment tells of, as torchrun and `launch` set it."""
         given = os.environ
-        return cls(int(given.get("RANK", "0")), int(given.get("WORLD_SIZE", "1")), "env://")
+        if "RANK" not in given:
+            return None
+        meeting = given.get(MEETING, cls.meeting)
+        return cls(int(given["RANK"]), int(given["WORLD_SIZE"]), meeting)
+
+    def environment(self) -> dict[str, str]:
+        """What tells a process of this seat, on a machine of its own."""
+        numbers = {"RANK": self.index, "LOCAL_RANK": self.index, "WORLD_SIZE": self.count}
+        return {**{name: str(number) for name, number in numbers.items()}, MEETING: self.meeting}
 
 
 @contextmanager
@@ -111,5 +121,7 @@ def joined_ranks(device: torch.device, seat: Seat) -> Iterator[Ranks]:
 def _together() -> Iterator[None]:
     try:
         yield
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
+        raise
     except RuntimeError as error:  # gloo's has no name of its own
         raise RankLost("another process of this run has ended") from error

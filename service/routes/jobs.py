@@ -16,7 +16,7 @@ from api_schemas.training import PresetName
 from service import blobs, datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
-from service.errors import BadRequest, UnsupportedMediaType
+from service.errors import BadRequest, InvalidInput, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
 from service.paging import Limit, after_id, matching, newest_first
 from service.problems import responses, validated
@@ -33,6 +33,7 @@ FORM_FIELDS = {
     "preset": {"type": "string", "enum": list(get_args(PresetName))},
     "name": {"type": "string"},
     "seed": {"type": "integer", "minimum": 0},
+    "ranks": {"type": "integer", "minimum": 1},
     "config": openapi.json_text("TrainingOptions"),
     "webhook": openapi.json_text("Webhook"),
     **uploads.OPTION_FIELDS,
@@ -159,6 +160,7 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
         options = validated(DatasetOptions, {name: body.fields[name] for name in of_file})
         request = _request_of({k: v for k, v in body.fields.items() if k not in of_file})
         storing = _with_file(parts, body.upload, options, request.name)
+    check_ranks(request.ranks, parts.settings.max_ranks)
     if request.webhook:
         check_url(request.webhook.url, parts.settings.webhook_allow_private)
     with storing as (session, dataset):
@@ -166,6 +168,12 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
         answer = attempt.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
     parts.queue.send(job.type, job.id)
     return answer
+
+
+def check_ranks(ranks: int, most: int) -> None:
+    """Raise InvalidInput for more processes than a worker starts."""
+    if ranks > most:
+        raise InvalidInput.at("body", "ranks", msg=f"at most {most} processes share a training")
 
 
 @contextmanager

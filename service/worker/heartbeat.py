@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -28,6 +28,20 @@ class CancelRequested(Exception):
 
 class StopRequested(Exception):
     """The worker is to stop, and the work is another's."""
+
+
+class Watch(Protocol):
+    """Tells work when to stop."""
+
+    def check(self) -> None:
+        """Raise if it is time."""
+
+
+class Unwatched:
+    """In a process that is killed when it is time."""
+
+    def check(self) -> None:
+        """Nothing is to be done."""
 
 
 class Pace:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from service.errors import StorageDamaged, StorageUnavailable
-from service.worker.heartbeat import Heartbeat
+from service.worker.heartbeat import Watch
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 60.0)  # seconds
 
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
-def patiently(heartbeat: Heartbeat, action: Callable[[], Result]) -> Result:
+def patiently(watch: Watch, action: Callable[[], Result]) -> Result:
     """The result of ``action``, tried again while the storage is away, for some minutes at most.
 
-    Raises StorageUnavailable, StorageDamaged at once, or what the heartbeat says to stop with.
+    Raises StorageUnavailable, StorageDamaged at once, or what the watch says to stop with.
     """
     for pause in PAUSES:
         try:
@@ -29,6 +29,6 @@ def patiently(heartbeat: Heartbeat, action: Callable[[], Result]) -> Result:
             log.warning("the storage is away, next try in %.0f s: %s", pause, error)
         waited_until = time.monotonic() + pause
         while time.monotonic() < waited_until:
-            heartbeat.check()
+            watch.check()
             time.sleep(min(pause, 0.5))
     return action()

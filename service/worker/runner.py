@@ -13,7 +13,7 @@ from service.errors import StorageUnavailable
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import open_storage
-from service.worker.heartbeat import Heartbeat, Renew
+from service.worker.heartbeat import Heartbeat, Renew, Watch
 from service.worker.patience import patiently
 from trainer import DamagedState, InvalidPoints, TrainerError
 from trainer.points import Points
@@ -38,14 +38,14 @@ class Runner:
         """What keeps a claim, for the time of its work."""
         return Heartbeat(self.database, renew, self.settings.lease_seconds, self.is_stopping)
 
-    def points(self, sha256: str, heartbeat: Heartbeat) -> Points:
-        """A data set's points, mapped. Raises StorageUnavailable, or what the heartbeat says."""
+    def points(self, sha256: str, watch: Watch) -> Points:
+        """A data set's points, mapped. Raises StorageUnavailable, or what the watch says."""
 
         def open_points() -> Points:
             points: Points = np.load(self.storage.path(sha256), mmap_mode="r")
             return points
 
-        return patiently(heartbeat, open_points)
+        return patiently(watch, open_points)
 
 
 def error_of(failure: Exception) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import hashlib
 import logging
 import time
-from dataclasses import asdict
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,28 +12,22 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
-from service import blobs, checkpoints, jobs, models, previews
-from service.database import Database
+from service import blobs, checkpoints, jobs, models
 from service.errors import StorageDamaged
 from service.ownership import Caller
-from service.scatter import Plane
-from service.storage import Storage
 from service.summaries import summarise
 from service.transitions import Ending
-from service.worker.heartbeat import CancelRequested, Heartbeat, Pace, StopRequested
+from service.worker.heartbeat import CancelRequested, Pace, StopRequested, Unwatched, Watch
 from service.worker.patience import patiently
+from service.worker.ranks import oversee
+from service.worker.recorder import Recorder
 from service.worker.runner import Runner, error_of
-from trainer import (
-    DamagedState,
-    Report,
-    TrainingState,
-    checkpoint_bytes,
-    restore,
-    train,
-)
-from trainer.devices import choose_device
+from trainer import DamagedState, Fit, restore, train
+from trainer.devices import choose_device, most_processes
+from trainer.errors import RankLost
 from trainer.points import Points
-from trainer.preview import preview
+from trainer.ranks import Ranks
+from trainer.steps import OnStep
 
 log = logging.getLogger(__name__)
 
@@ -50,26 +44,39 @@ class JobRunner(Runner):
             return
         with bound_contextvars(job_id=job_id, attempt=claim.attempt):
             log.info("job begins")
-            self._work(claim)
+            self._work(claim, self._train)
             log.info("job ends")
 
-    def _work(self, claim: jobs.Claim) -> None:
+    def take_part(self, job_id: str, attempt: int, on_step: OnStep, ranks: Ranks) -> bool:
+        """A process's part of a job that several share, for as long as another watches; returns
+        whether it came to its end. Raises LeaseLost."""
+        with self.database.read() as session:
+            claim = jobs.held(session, job_id, attempt)
+        part = partial(self._train_part, on_step=on_step, watch=Unwatched(), ranks=ranks)
+        return self._work(claim, part)
+
+    def _work(self, claim: jobs.Claim, train: Callable[[jobs.Claim], None]) -> bool:
+        """Train, and say how it ended; returns whether that was the end."""
         job_id = claim.job_id
         try:
-            self._train(claim)
+            train(claim)
         except jobs.LeaseLost:
             log.warning("job %s was taken away", job_id)
         except CancelRequested:
             self._finish(claim, "cancelled")
         except StopRequested:
             self._give_back(claim)
+        except RankLost as error:
+            log.warning("job %s is left to the sweeper: %s", job_id, error)
         except OperationalError as error:
             log.warning("job %s is left to the sweeper: the database failed: %s", job_id, error)
         except Exception as error:
             self._finish(claim, "failed", error_of(error))
+        else:
+            return True
+        return False
 
     def _train(self, claim: jobs.Claim) -> None:
-        device = choose_device(self.settings.device)
         lease_seconds, pace = self.settings.lease_seconds, Pace()
 
         def renew(session: Session) -> bool:
@@ -78,39 +85,59 @@ class JobRunner(Runner):
 
         with self.heartbeat(renew) as heartbeat:
 
-            def step(fraction: float) -> None:
+            def note(fraction: float) -> None:
                 pace.note(fraction, time.monotonic())
+
+            def step(fraction: float) -> None:
+                note(fraction)
                 heartbeat.check()
 
-            points = self.points(claim.points_sha256, heartbeat)
-            recorder = Recorder(self.database, self.storage, claim, heartbeat, points)
-            fit = train(
-                points,
-                claim.config,
-                device=device,
-                threads=self.settings.threads,
-                resume=self._resumed(claim, heartbeat, device),
-                on_step=step,
-                on_iteration=recorder.record,
-            )
-            summary = summarise(fit.mixture, points, fit.partition)
-            with self.database.used_by(Caller(claim.owner)).write() as session:
-                models.publish(session, claim, fit.mixture, summary, self.settings.code_version)
-                old = checkpoints.release(session, claim.job_id)
+            count = most_processes(self.settings.device, min(claim.ranks, self.settings.max_ranks))
+            if count == 1:
+                self._train_part(claim, step, heartbeat, Ranks())
+            else:
+                oversee(count, claim, note, heartbeat)
+
+    def _train_part(self, claim: jobs.Claim, on_step: OnStep, watch: Watch, ranks: Ranks) -> None:
+        """This process's part; the first process stores and publishes."""
+        device = choose_device(self.settings.device)
+        points = self.points(claim.points_sha256, watch)
+        checkpoint = self._last_checkpoint(claim, watch, device) if ranks.is_first else b""
+        checkpoint = ranks.of_first(checkpoint, device)
+        recorder = Recorder(self.database, self.storage, claim, watch, points)
+        fit = train(
+            points,
+            claim.config,
+            device=device,
+            threads=self.settings.threads,
+            ranks=ranks,
+            resume=restore(checkpoint, device) if checkpoint else None,
+            on_step=on_step,
+            on_iteration=recorder.record if ranks.is_first else lambda state, report: None,
+        )
+        if ranks.is_first:
+            self._publish(claim, fit, points)
+
+    def _publish(self, claim: jobs.Claim, fit: Fit, points: Points) -> None:
+        summary = summarise(fit.mixture, points, fit.partition)
+        with self.database.used_by(Caller(claim.owner)).write() as session:
+            models.publish(session, claim, fit.mixture, summary, self.settings.code_version)
+            old = checkpoints.release(session, claim.job_id)
         blobs.remove(self.database, self.storage, old)
 
-    def _resumed(
-        self, claim: jobs.Claim, heartbeat: Heartbeat, device: torch.device
-    ) -> TrainingState | None:
-        """What to go on from: the newest checkpoint that is whole. A damaged one is logged."""
+    def _last_checkpoint(self, claim: jobs.Claim, watch: Watch, device: torch.device) -> bytes:
+        """The newest checkpoint that is whole, or nothing. A damaged one is logged."""
         for kept in claim.checkpoints:
             try:
-                return restore(patiently(heartbeat, partial(self._read, kept.sha256)), device)
+                data = patiently(watch, partial(self._read, kept.sha256))
+                restore(data, device)
             except (DamagedState, FileNotFoundError, StorageDamaged) as error:
                 message = f"the checkpoint of iteration {kept.iteration} can't be used: {error}"
                 with self.database.write() as session:
                     jobs.warn(session, claim, message)
-        return None
+            else:
+                return data
+        return b""
 
     def _read(self, sha256: str) -> bytes:
         """Raises FileNotFoundError, StorageUnavailable or DamagedState."""
@@ -136,51 +163,3 @@ class JobRunner(Runner):
                 jobs.finish(session, claim, ending, error)
         except jobs.LeaseLost:
             log.warning("job %s was taken away before it could be %s", claim.job_id, ending)
-
-
-class Recorder:
-    """Stores a checkpoint, a preview and an event after each iteration."""
-
-    def __init__(
-        self,
-        database: Database,
-        storage: Storage,
-        claim: jobs.Claim,
-        heartbeat: Heartbeat,
-        points: Points,
-    ) -> None:
-        self._database = database
-        self._storage = storage
-        self._claim = claim
-        self._heartbeat = heartbeat
-        self._points = points
-
-    def record(self, state: TrainingState, report: Report) -> None:
-        """The training's callback. Raises LeaseLost, CancelRequested or StorageUnavailable."""
-        job_id, iteration = self._claim.job_id, report.iteration
-        checkpoint = checkpoint_bytes(state, run=job_id)
-        sha256 = hashlib.sha256(checkpoint).hexdigest()
-        png = self._picture(state)
-        with blobs.intent(self._database, self._storage, sha256) as intent:
-            patiently(self._heartbeat, lambda: self._storage.put(checkpoint))
-            with self._database.write() as session:
-                blobs.fulfil(session, intent)
-                jobs.record_iteration(session, self._claim, iteration, asdict(report))
-                checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
-                if png is not None:
-                    previews.add(session, job_id, iteration, png)
-                old = checkpoints.release(session, job_id, checkpoints.KEPT)
-        blobs.remove(self._database, self._storage, old)
-
-    @cached_property
-    def _plane(self) -> Plane | None:
-        return Plane.of(self._points) if self._points.ndim == 2 else None
-
-    def _picture(self, state: TrainingState) -> bytes | None:
-        """A PNG of samples; none, and a line in the worker's log, where it can't be made."""
-        wanted = previews.samples_wanted(state.config.k, state.architecture.is_image)
-        try:
-            return previews.render(preview(state, self._points, wanted), self._plane)
-        except Exception:  # a picture is not worth a job
-            log.exception("job %s: no preview", self._claim.job_id)
-            return None

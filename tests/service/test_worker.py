@@ -19,8 +19,9 @@ from service.storage import Folder
 from service.tables import PreviewRow
 from service.worker import training
 from service.worker.heartbeat import CancelRequested, Pace
+from service.worker.recorder import Recorder
 from service.worker.runner import error_of
-from service.worker.training import JobRunner, Recorder
+from service.worker.training import JobRunner
 from tests.points import npy, three_blobs
 from tests.service import rows
 from trainer import Report, TrainingState

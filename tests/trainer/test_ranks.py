@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.metrics import adjusted_rand_score
 
+from api_schemas.training import training_config
 from tests.points import three_blobs
+from trainer import checkpoint_bytes, restore, train
 from trainer.ranks import Ranks
+from trainer.vae import VAEStack
 
 OPTIONS = ["--components", "3", "--iterations", "2", "--threads", "1"]
 FEW = ["pretraining_epochs=30", "epochs=5", "estimator_epochs=10"]
@@ -33,6 +37,18 @@ def test_ranks_agree_with_one_process(tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"]
     four = run(tmp_path / "points.npy", tmp_path / "four", torchrun)
     np.testing.assert_array_equal(four, alone)
+
+
+def test_a_restored_stack_tells_its_tensors_in_the_same_order() -> None:
+    saved: list[bytes] = []
+    points, _ = three_blobs()
+    config = training_config(3, iterations=1, pretraining_epochs=0, estimator_epochs=0)
+    train(points, config, on_iteration=lambda state, _: saved.append(checkpoint_bytes(state)))
+    restored = restore(saved[0], torch.device("cpu")).generators
+    fresh = VAEStack(3, restored.architecture, torch.Generator())
+    fresh.start_training()
+    shapes = [[tensor.shape for tensor in stack.tensors()] for stack in (fresh, restored)]
+    assert shapes[0] == shapes[1]
 
 
 def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
