@@ -33,11 +33,12 @@ serve: $(INSTALLED) ## run the whole service here until Ctrl-C (PORT=8000)
 test: $(INSTALLED) ## run the whole suite, with real servers and processes
 	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: $(INSTALLED) ## ruff, mypy, import contracts, migrations
+check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/pip check --quiet
 	$(BIN)/python -m migrations.check
 
 audit: ## look for known vulnerabilities of the dependencies; needs a network

@@ -24,6 +24,12 @@ def leave_transactions_alone(connection: Any, _: object) -> None:
     connection.isolation_level = None
 
 
+def wait_briefly(connection: Any, _: object) -> None:
+    """What waits to change a table holds up every call that comes after it."""
+    connection.execute("SET lock_timeout = '5s'")
+    connection.commit()
+
+
 def begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -32,6 +38,8 @@ engine = create_engine(url, poolclass=pool.NullPool)
 if engine.dialect.name == "sqlite":
     event.listen(engine, "connect", leave_transactions_alone)
     event.listen(engine, "begin", begin)
+else:
+    event.listen(engine, "connect", wait_briefly)
 with engine.connect() as connection:
     context.configure(
         connection=connection,

@@ -234,7 +234,10 @@ def test_logs_tell_what_happened_and_no_secret(guarded: Guarded) -> None:
     secret = "whsec_5ecret"  # noqa: S105
     token = guarded.keys["alice"]
     body = {"webhook": {"url": f"https://x:{secret}@example.com", "secret": secret}}
-    guarded.ask("POST", f"/jobs?key={token}&secret={secret}", "alice", json=body)
+    for query in ("", f"?key={token}&secret={secret}"):
+        refused = guarded.ask("POST", f"/jobs{query}", "alice", json=body)
+        assert refused.status_code == 422
+        assert secret not in refused.text
     answer = guarded.ask("GET", f"/jobs/{token}?secret={secret}", "alice")
     request_id = answer.headers["X-Request-ID"]
     line = guarded.logged_request(request_id)
