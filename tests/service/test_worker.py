@@ -17,7 +17,7 @@ from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder
 from service.tables import PreviewRow
-from service.worker import training
+from service.worker import recorder, training
 from service.worker.heartbeat import CancelRequested, Pace
 from service.worker.recorder import Recorder
 from service.worker.runner import error_of
@@ -99,7 +99,7 @@ def test_a_torn_checkpoint_gives_way_to_the_one_before(runner: JobRunner, torn: 
 def test_a_picture_that_fails_is_not_worth_the_job(
     runner: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "preview", lambda *_: 1 / 0)
+    monkeypatch.setattr(recorder, "preview", lambda *_: 1 / 0)
     job_id = new_job(runner)
     runner.run(job_id)
     assert weights(runner, job_id)
