@@ -1,10 +1,11 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test check audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
+.PHONY: help env demo serve test test-faults check audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
 PORT ?= 8000
+RUNS ?= 200
 SCALE ?= quick
 MINUTES ?= 10
 BIN := .venv/bin
@@ -32,6 +33,9 @@ serve: $(INSTALLED) ## run the whole service here until Ctrl-C (PORT=8000)
 
 test: $(INSTALLED) ## run the whole suite, with real servers and processes
 	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-faults: $(INSTALLED) ## kill every process at every point and 200 times at random, cut its network, fill its disks
+	@exec $(BIN)/pytest tests/faults --fault-runs $(RUNS) --durations 5
 
 check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations
 	$(BIN)/ruff format --check .

@@ -94,6 +94,13 @@ class Busy(ServiceError):
     status, title = 503, "Unavailable"
 
 
+class DatabaseUnavailable(ServiceError):
+    status, title = 503, "Unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("database_unavailable", detail)
+
+
 class StorageUnavailable(ServiceError):
     status, title = 503, "Unavailable"
 

@@ -129,22 +129,34 @@ def broker_server() -> Iterator[str]:
 @contextmanager
 def s3_server(port: int | None = None) -> Iterator[str]:
     """A fresh S3-compatible server that checks signatures; yields the URL of its bucket."""
-    names = ["s3.port.grpc", "admin.port", "admin.port.grpc", "metricsPort"]
-    for part in ("master", "volume", "filer"):
-        names += [f"{part}.port", f"{part}.port.grpc"]
-    *ports, free = free_ports(len(names) + 1)
-    port = port or free
-    with tempfile.TemporaryDirectory(prefix="kvae-s3-") as folder:
-        command: list[str | Path] = [Path(sys.executable).with_name("weed"), "mini"]
-        command += ["-dir", folder]
-        command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=kvae", f"-s3.port={port}"]
-        command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"]
-        command += ["-master.telemetry=false"]
-        command += [f"-{name}={number}" for name, number in zip(names, ports, strict=True)]
-        with running(command, S3_CREDENTIALS, stop=signal.SIGKILL):
-            bucket = f"http://127.0.0.1:{port}/kvae"  # it answers 403: who asks gives no name
-            wait_for(lambda: _answers(httpx.get(bucket), 403), (httpx.HTTPError, AssertionError))
-            yield f"s3://kvae/blobs?endpoint=http://127.0.0.1:{port}&region=us-east-1"
+    port = port or free_port()
+    with (
+        tempfile.TemporaryDirectory(prefix="kvae-s3-") as folder,
+        running(s3_command(Path(folder), port), S3_CREDENTIALS, stop=signal.SIGKILL),
+    ):
+        wait_for(lambda: check_s3(port), (httpx.HTTPError, AssertionError))
+        yield s3_url(port)
+
+
+def s3_command(folder: Path, port: int) -> list[str | Path]:
+    """An S3-compatible server over a folder, with one bucket."""
+    command: list[str | Path] = [Path(sys.executable).with_name("weed"), "mini"]
+    command += ["-dir", folder]
+    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=kvae", f"-s3.port={port}"]
+    command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"]
+    for name in ("master", "volume", "filer"):
+        command += [f"-{name}.port={free_port()}", f"-{name}.port.grpc={free_port()}"]
+    return [*command, f"-s3.port.grpc={free_port()}", f"-admin.port={free_port()}"]
+
+
+def check_s3(port: int) -> None:
+    """Raise unless the server answers."""
+    response = httpx.get(f"http://127.0.0.1:{port}/kvae")
+    assert response.status_code == 403  # who asks gives no name
+
+
+def s3_url(port: int) -> str:
+    return f"s3://kvae/blobs?endpoint=http://127.0.0.1:{port}&region=us-east-1"
 
 
 def api_command(port: int) -> list[str]:
@@ -228,10 +240,6 @@ def free_ports(count: int) -> list[int]:
 def connect(address: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(address))
-
-
-def _answers(response: httpx.Response, status: int) -> None:
-    assert response.status_code == status
 
 
 def wait_for(

@@ -16,6 +16,7 @@ from service.batches import Conversion
 from service.jobs import LeaseLost
 from service.model_cache import load
 from service.worker.heartbeat import Heartbeat, StopRequested
+from service.worker.patience import patiently
 from service.worker.runner import Runner, error_of
 from trainer.devices import choose_device, cpu_threads
 
@@ -68,8 +69,12 @@ class AssignRunner(Runner):
         with self.heartbeat(renew) as heartbeat:
             with cpu_threads(self.settings.threads or 1):  # it is parts that go side by side
                 found = self._found(claim, heartbeat)
-            with self.database.write() as session:
-                assign_jobs.finish(session, claim, found.pop("components"), found)
+            patiently(heartbeat, lambda: self._finish(claim, found))
+
+    def _finish(self, claim: Claim, found: Assigned) -> None:
+        shares = {name: values for name, values in found.items() if name != "components"}
+        with self.database.write() as session:
+            assign_jobs.finish(session, claim, found["components"], shares)
 
     def _found(self, claim: Claim, heartbeat: Heartbeat) -> Assigned:
         """Components and what is kept beside them, each (n,) of a part's n points."""

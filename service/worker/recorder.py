@@ -36,21 +36,26 @@ class Recorder:
         self._points = points
 
     def record(self, state: TrainingState, report: Report) -> None:
-        """The training's callback. Raises LeaseLost, CancelRequested or StorageUnavailable."""
-        job_id, iteration = self._claim.job_id, report.iteration
-        checkpoint = checkpoint_bytes(state, run=job_id)
-        sha256 = hashlib.sha256(checkpoint).hexdigest()
+        """The training's callback. Raises LeaseLost, CancelRequested, StorageUnavailable or
+        DatabaseUnavailable."""
+        checkpoint = checkpoint_bytes(state, run=self._claim.job_id)
         png = self._picture(state)
+        old = patiently(self._watch, lambda: self._store(report, checkpoint, png))
+        patiently(self._watch, lambda: blobs.remove(self._database, self._storage, old))
+
+    def _store(self, report: Report, checkpoint: bytes, png: bytes | None) -> list[str]:
+        """Keep what an iteration left; returns the blobs that are of no more use."""
+        job_id, iteration = self._claim.job_id, report.iteration
+        sha256 = hashlib.sha256(checkpoint).hexdigest()
         with blobs.intent(self._database, self._storage, sha256) as intent:
-            patiently(self._watch, lambda: self._storage.put(checkpoint))
+            self._storage.put(checkpoint)
             with self._database.write() as session:
                 blobs.fulfil(session, intent)
                 jobs.record_iteration(session, self._claim, iteration, asdict(report))
                 checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
                 if png is not None:
                     previews.add(session, job_id, iteration, png)
-                old = checkpoints.release(session, job_id, checkpoints.KEPT)
-        blobs.remove(self._database, self._storage, old)
+                return checkpoints.release(session, job_id, checkpoints.KEPT)
 
     @cached_property
     def _plane(self) -> Plane | None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from service.database import Database
-from service.errors import StorageUnavailable
+from service.errors import DatabaseUnavailable, StorageUnavailable
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import open_storage
@@ -57,7 +57,7 @@ def error_of(failure: Exception) -> dict[str, Any]:
             code, message = "model_damaged", str(failure)
         case TrainerError():
             code, message = "training_failed", str(failure)
-        case StorageUnavailable():
+        case StorageUnavailable() | DatabaseUnavailable():
             code, message = failure.code, failure.detail
         case _ if _is_of_memory(failure):
             code, message = (

@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 from service import blobs, checkpoints, jobs, models
 from service.errors import StorageDamaged
 from service.ownership import Caller
-from service.summaries import summarise
+from service.summaries import Summary, summarise
 from service.transitions import Ending
 from service.worker.heartbeat import CancelRequested, Pace, StopRequested, Unwatched, Watch
 from service.worker.patience import patiently
@@ -25,7 +25,6 @@ from service.worker.runner import Runner, error_of
 from trainer import DamagedState, Fit, restore, train
 from trainer.devices import choose_device, most_processes
 from trainer.errors import RankLost
-from trainer.points import Points
 from trainer.ranks import Ranks
 from trainer.steps import OnStep
 
@@ -116,14 +115,15 @@ class JobRunner(Runner):
             on_iteration=recorder.record if ranks.is_first else lambda state, report: None,
         )
         if ranks.is_first:
-            self._publish(claim, fit, points)
+            summary = summarise(fit.mixture, points, fit.partition)
+            old = patiently(watch, lambda: self._publish(claim, fit, summary))
+            blobs.remove(self.database, self.storage, old)
 
-    def _publish(self, claim: jobs.Claim, fit: Fit, points: Points) -> None:
-        summary = summarise(fit.mixture, points, fit.partition)
+    def _publish(self, claim: jobs.Claim, fit: Fit, summary: Summary) -> list[str]:
+        """End the job with its model; returns the blobs that are of no more use."""
         with self.database.used_by(Caller(claim.owner)).write() as session:
             models.publish(session, claim, fit.mixture, summary, self.settings.code_version)
-            old = checkpoints.release(session, claim.job_id)
-        blobs.remove(self.database, self.storage, old)
+            return checkpoints.release(session, claim.job_id)
 
     def _last_checkpoint(self, claim: jobs.Claim, watch: Watch, device: torch.device) -> bytes:
         """The newest checkpoint that is whole, or nothing. A damaged one is logged."""

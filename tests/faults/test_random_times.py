@@ -18,4 +18,8 @@ def test_a_process_is_killed(stack: Stack, seed: int) -> None:
     time.sleep(at)
     stack.strike(victim)
     assert stack.until_ended(job) == "succeeded"
-    assert violations(stack.database, stack.storage) == []
+    assert violations(stack.database, stack.storage, stack.undisturbed, job) == []
+
+
+def test_all_of_it_was_right(running: Stack) -> None:
+    assert violations(running.database, running.storage) == []
