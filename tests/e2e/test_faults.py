@@ -1,21 +1,37 @@
 """Processes that end in the midst of things."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from service.database import Database
+from service.embedded import database_url
+from service.storage import Folder
 from tests.e2e.conftest import ENVIRONMENT, Client
+from tests.faults.invariants import violations
 from tests.points import three_blobs
 from tests.servers import embedded_service
 
-LONG = {"iterations": 30, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
+LONG = {"iterations": 12, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A whole embedded service."""
+
+    client: Client
+    process: subprocess.Popen[str]
+    folder: Path
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -32,22 +48,41 @@ def gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
     return not psutil.wait_procs(processes, seconds)[1]
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
+@contextmanager
+def stack_over(folder: Path) -> Iterator[Stack]:
     with (
-        embedded_service(tmp_path / "stack", ENVIRONMENT) as (address, process),
+        embedded_service(folder, ENVIRONMENT) as (address, process),
         httpx.Client(base_url=address, timeout=60) as http,
     ):
-        yield Client(http), process
+        yield Stack(Client(http), process, folder)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack_over(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stack: Stack) -> str:
+    """The model of a job that nothing befell."""
+    model: str = stack.client.train(three_blobs()[0], 3, **LONG)["model"]
+    return model
 
 
 def start_long_job(client: Client, iterations: int) -> str:
     """A job that has a checkpoint and is still far from its end."""
     dataset = client.upload(three_blobs()[0])
     job: str = client.submit(dataset["id"], 3, config={**LONG, "iterations": iterations})["id"]
-    while client.get(f"/jobs/{job}")["progress"]["iteration"] < 2:
-        time.sleep(0.05)
+    wait_for_iteration(client, job, 2)
     return job
+
+
+def wait_for_iteration(client: Client, job: str, iteration: int) -> int:
+    """The iteration that the job has done, once it is that far."""
+    while (done := client.get(f"/jobs/{job}")["progress"]["iteration"]) < iteration:
+        time.sleep(0.05)
+    return int(done)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +94,11 @@ def start_long_job(client: Client, iterations: int) -> str:
     ],
 )
 def test_a_lost_workers_job_goes_on_from_its_checkpoint(
-    stack: tuple[Client, subprocess.Popen[str]], act: str, level: str, said: str
+    stack: Stack, undisturbed: str, act: str, level: str, said: str
 ) -> None:
-    client, process = stack
-    undisturbed = client.train(three_blobs()[0], 3, **LONG)
+    client = stack.client
     job = start_long_job(client, LONG["iterations"])
-    parent, *children = workers(process.pid)
+    parent, *children = workers(stack.process.pid)
     if act == "stop":
         parent.terminate()
         assert gone([parent, *children], 20)
@@ -78,15 +112,27 @@ def test_a_lost_workers_job_goes_on_from_its_checkpoint(
     assert said in again["message"]
     iterations = [e["data"]["iteration"] for e in events if e["type"] == "metrics"]
     assert iterations == list(range(1, LONG["iterations"] + 1))  # none twice: it did resume
-    models = [client.get(f"/models/{ref}") for ref in (undisturbed["model"], finished["model"])]
+    models = [client.get(f"/models/{ref}") for ref in (undisturbed, finished["model"])]
     for same in ("alpha", "sizes", "metrics"):
         assert models[0][same] == models[1][same]
     samples = [client.sample(model=model["id"], n=50, seed=1).tobytes() for model in models]
     assert samples[0] == samples[1]
 
 
-def test_a_running_job_is_cancelled(stack: tuple[Client, subprocess.Popen[str]]) -> None:
-    client, _ = stack
+def test_a_database_that_is_locked_is_waited_for(stack: Stack, undisturbed: str) -> None:
+    client = stack.client
+    job = start_long_job(client, LONG["iterations"])
+    with closing(sqlite3.connect(stack.folder / "kvae.db", isolation_level=None)) as locking:
+        locking.execute("BEGIN IMMEDIATE")
+        time.sleep(2 * float(ENVIRONMENT["KVAE_LEASE_SECONDS"]))
+        assert client.get(f"/jobs/{job}")["status"] == "running"  # who reads goes on
+        locking.execute("ROLLBACK")
+    client.wait(job)
+    assert violations(Database(database_url(stack.folder)), Folder(stack.folder / "blobs")) == []
+
+
+def test_a_running_job_is_cancelled(stack: Stack) -> None:
+    client = stack.client
     job = start_long_job(client, 5000)
     asked = time.monotonic()
     assert client.http.post(f"/jobs/{job}/cancel").json()["status"] == "cancelling"
@@ -95,29 +141,14 @@ def test_a_running_job_is_cancelled(stack: tuple[Client, subprocess.Popen[str]])
     assert cancelled["model"] is None
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_is_left_running(
-    stack: tuple[Client, subprocess.Popen[str]], how: signal.Signals
-) -> None:
-    client, process = stack
-    start_long_job(client, 5000)
-    family = descendants(process.pid)
-    assert len(family) >= 4  # broker, API, worker and its child
-    process.send_signal(how)
-    assert gone(family, 20)
-
-
-def test_children_that_die_are_started_again(
-    stack: tuple[Client, subprocess.Popen[str]],
-) -> None:
-    client, process = stack
-    for child in psutil.Process(process.pid).children():
+def test_children_that_die_are_started_again(stack: Stack) -> None:
+    for child in psutil.Process(stack.process.pid).children():
         child.kill()
     deadline = time.monotonic() + 60
-    while not ready(client):
+    while not ready(stack.client):
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    client.train(three_blobs()[0], 3)
+    stack.client.train(three_blobs()[0], 3)
 
 
 def ready(client: Client) -> bool:
@@ -127,17 +158,20 @@ def ready(client: Client) -> bool:
         return False
 
 
-def test_data_and_unfinished_jobs_outlive_a_restart(tmp_path: Path) -> None:
-    with embedded_service(tmp_path, ENVIRONMENT) as (address, process):
-        with httpx.Client(base_url=address, timeout=60) as http:
-            job = start_long_job(Client(http), 30)
-        process.kill()
-        process.wait()
-    with (
-        embedded_service(tmp_path, ENVIRONMENT) as (address, _),
-        httpx.Client(base_url=address, timeout=60) as http,
-    ):
-        assert Client(http).wait(job)["attempt"] == 2
+def test_nothing_is_left_running_and_nothing_is_lost(tmp_path: Path) -> None:
+    """However it ends, its processes end too, and its job goes on when it is started again."""
+    job, done = "", 0
+    for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        with stack_over(tmp_path) as stack:
+            job = job or start_long_job(stack.client, 5000)
+            done = wait_for_iteration(stack.client, job, done + 1)
+            family = descendants(stack.process.pid)
+            assert len(family) >= 4  # broker, API, worker and its child
+            stack.process.send_signal(how)
+            assert gone(family, 20)
+    with stack_over(tmp_path) as stack:
+        wait_for_iteration(stack.client, job, done + 1)
+        assert stack.client.get(f"/jobs/{job}")["attempt"] > 2
 
 
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -163,8 +197,8 @@ def test_a_wrong_setting_is_one_line_and_a_status(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_one_stack_a_folder(stack: tuple[Client, subprocess.Popen[str]], tmp_path: Path) -> None:
-    done = serve("--port", "0", "--folder", str(tmp_path / "stack"))
+def test_one_stack_a_folder(stack: Stack) -> None:
+    done = serve("--port", "0", "--folder", str(stack.folder))
     assert done.returncode == 1
     assert "another stack is running" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from service import blobs, checkpoints, jobs
 from service.collector import collect
 from service.database import Database
-from service.errors import StorageDamaged, StorageUnavailable
+from service.errors import DatabaseUnavailable, StorageDamaged, StorageUnavailable
 from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder, bucket
 from service.worker import patience
 from service.worker.heartbeat import CancelRequested, Heartbeat
 from service.worker.patience import patiently
+from service.worker.runner import error_of
 from service.worker.training import JobRunner
 from tests.servers import free_port
 from tests.service import rows
@@ -40,21 +42,36 @@ def heartbeat(database: Database, claim: jobs.Claim) -> Iterator[Heartbeat]:
         yield heartbeat
 
 
+STORAGE = StorageUnavailable("away")
+DATABASE = OperationalError("INSERT ...", None, Exception("no space left"))
+
+
 @pytest.mark.parametrize(("tries", "is_back"), [(0, True), (2, True), (3, False)])
-def test_it_is_tried_again(heartbeat: Heartbeat, tries: int, is_back: bool) -> None:
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [(STORAGE, pytest.raises(StorageUnavailable)), (DATABASE, pytest.raises(DatabaseUnavailable))],
+)
+def test_it_is_tried_again(
+    heartbeat: Heartbeat,
+    tries: int,
+    is_back: bool,
+    failure: Exception,
+    raised: pytest.RaisesExc[Exception],
+) -> None:
     states = iter([*["away"] * tries, "back"])
 
     def action() -> str:
         state = next(states)
         if state == "away":
-            raise StorageUnavailable("away")
+            raise failure
         return state
 
     if is_back:
         assert patiently(heartbeat, action) == "back"
     else:
-        with pytest.raises(StorageUnavailable):
+        with raised as caught:
             patiently(heartbeat, action)
+        assert error_of(caught.value)["code"].endswith("_unavailable")
 
 
 def test_damage_is_not_waited_for(heartbeat: Heartbeat) -> None:
