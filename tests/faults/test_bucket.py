@@ -1,5 +1,6 @@
 """An S3-compatible server that is killed while it is written to."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,7 +47,12 @@ def test_a_bucket_that_fails_in_mid_write(
 
 
 def is_storing(stack: Stack) -> None:
-    """An API process, as a worker's are short."""
-    with stack.database.read() as session:
-        known = set(session.scalars(select(IntentRow.id)))
-    assert known
+    """Somebody has been about to store something for a while, which checkpoints don't take."""
+
+    def intents() -> set[str]:
+        with stack.database.read() as session:
+            return set(session.scalars(select(IntentRow.id)))
+
+    before = intents()
+    time.sleep(0.3)
+    assert before & intents()
