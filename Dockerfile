@@ -23,7 +23,4 @@ ENV PATH=/venv/bin:$PATH \
     KVAE_COMMIT=${KVAE_COMMIT}
 USER 10001
 EXPOSE 8000
-# open event streams are cut at the end; their clients come back. Idle connections are kept for
-# longer than clients and proxies keep them, who would else send on what is being closed
-CMD ["uvicorn", "service.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--timeout-graceful-shutdown", "20", "--timeout-keep-alive", "75"]
+CMD ["kvae", "serve", "--host", "0.0.0.0"]

@@ -29,7 +29,7 @@ demo: $(INSTALLED) ## train on handwritten digits over HTTP, see demo-output/ (D
 	@exec $(BIN)/python -m examples.demo --data $(DATA)
 
 serve: $(INSTALLED) ## run the whole service here until Ctrl-C (PORT=8000)
-	@exec $(BIN)/python -m service --port $(PORT) --with-parent
+	@exec $(BIN)/python -m service up --port $(PORT) --with-parent
 
 test: $(INSTALLED) ## run the whole suite, with real servers and processes
 	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder

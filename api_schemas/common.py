@@ -8,6 +8,8 @@ PAGE_LIMIT = 100
 
 T = TypeVar("T")
 
+Role = Literal["read", "write", "admin"]  # of a key
+
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 
 

@@ -4,13 +4,15 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from api_schemas.jobs import Checkpoint, Job, JobDelivery, JobEvent, JobStatus, JobType
 from client import media
 from client.connection import Connection, parsed, path_of
 from client.errors import Conflict, JobCancelled, JobFailed, Unreachable
 from client.events import read_events
+from client.files import write_answer
 from client.progress import shown
 from client.samples import Format, accepted, read
 
@@ -121,3 +123,16 @@ class Jobs:
         headers = {"Accept": accepted(format, media.NPY)}
         query = {"component": component}
         return read(self._connection.request("GET", path, query, headers=headers).content, format)
+
+    def assignments_file(
+        self,
+        target: str | Path | IO[bytes],
+        job: str,
+        component: int | None = None,
+        *,
+        media_type: str | None = None,
+    ) -> None:
+        """The same into a file: CSV, Parquet, Arrow or NPY. Raises NotFound, Conflict, OSError."""
+        headers = {"Accept": media_type or media.type_to_write(str(target))}
+        path = path_of("jobs", job, "assignments")
+        write_answer(self._connection, target, "GET", path, {"component": component}, headers)

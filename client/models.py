@@ -51,6 +51,19 @@ class Models:
         query = {"component": component}
         return read(self._connection.request("GET", path, query, headers=headers).content, format)
 
+    def assignments_file(
+        self,
+        target: str | Path | IO[bytes],
+        model: str = DEFAULT,
+        component: int | None = None,
+        *,
+        media_type: str | None = None,
+    ) -> None:
+        """The same into a file: CSV, Parquet, Arrow or NPY. Raises NotFound or OSError."""
+        headers = {"Accept": media_type or media.type_to_write(str(target))}
+        path = path_of("models", model, "assignments")
+        write_answer(self._connection, target, "GET", path, {"component": component}, headers)
+
     def export(self, target: str | Path | IO[bytes], model: str = DEFAULT) -> None:
         """Write it as one archive that loads without the service. Raises NotFound or OSError."""
         write_answer(self._connection, target, "GET", path_of("models", model, "export"))

@@ -180,7 +180,7 @@ def unpack(source: Path, target: Path) -> None:
 @contextmanager
 def running_service(folder: Path) -> Iterator[str]:
     """The embedded stack in a process of its own; yields its address."""
-    command = [sys.executable, "-m", "service", "--port", "0", "--with-parent", "--folder"]
+    command = [sys.executable, "-m", "service", "up", "--port", "0", "--with-parent", "--folder"]
     with subprocess.Popen([*command, folder], stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -1,4 +1,4 @@
-"""The whole service as children of one process, on SQLite and a folder; nothing to install.
+"""`kvae up`: the whole service as children of one process, on SQLite and a folder.
 
     supervisor -+- valkey-server   a private Unix socket, append-only file
                 +- uvicorn         on the supervisor's listening socket
@@ -166,9 +166,14 @@ def _broker_binary() -> Path:
     return binary
 
 
+def database_path(folder: Path) -> Path:
+    """The database of the stack over ``folder``, once there was one."""
+    return folder.resolve() / "kvae.db"
+
+
 def database_url(folder: Path) -> str:
-    """The database of the stack over ``folder``."""
-    return f"sqlite:///{folder.resolve() / 'kvae.db'}"
+    """Its URL."""
+    return f"sqlite:///{database_path(folder)}"
 
 
 def _environment(folder: Path, run: Path) -> dict[str, str]:

@@ -14,11 +14,12 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from api_schemas.common import Role
 from service.errors import NotFound, Unauthorized
 from service.ids import new_id
 from service.ownership import Caller
 from service.settings import Settings
-from service.table_types import Role, utc_now
+from service.table_types import utc_now
 from service.tables import KeyRow
 
 TOKEN_PREFIX = "kvae"  # noqa: S105

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
-from service.table_types import Owned, Role
+from api_schemas.common import Role
+from service.table_types import Owned
 
 NOBODY = ""  # owns what was made while there was no key
 

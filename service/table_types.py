@@ -1,7 +1,6 @@
 """What the tables are made of: their base, types of columns, who owns a row."""
 
 from datetime import UTC, datetime
-from typing import Literal
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -23,8 +22,6 @@ class UtcDateTime(TypeDecorator[datetime]):
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
-
-Role = Literal["read", "write", "admin"]
 
 Id = String(40)
 Sha256 = String(64)

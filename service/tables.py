@@ -15,9 +15,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from api_schemas.common import Role
 from api_schemas.inference import AssignField
 from api_schemas.jobs import JobType
-from service.table_types import Base, Id, Owned, Role, RowNumber, Sha256, UtcDateTime, utc_now
+from service.table_types import Base, Id, Owned, RowNumber, Sha256, UtcDateTime, utc_now
 
 
 class DatasetRow(Owned, Base):

@@ -25,7 +25,7 @@ from service.processes import die_with_parent
 
 START_SECONDS = 60.0
 NOBODY = 65534
-WORKER = [sys.executable, "-m", "service.worker"]
+WORKER = [sys.executable, "-m", "service", "worker"]
 S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "kvae", "AWS_SECRET_ACCESS_KEY": "not a secret"}
 
 
@@ -160,9 +160,8 @@ def s3_url(port: int) -> str:
 
 
 def api_command(port: int) -> list[str]:
-    """The API as it runs in production."""
-    app = ["uvicorn", "service.app:create_app", "--factory"]
-    return [sys.executable, "-m", *app, "--port", str(port)]
+    """One process of the API, as it runs in production."""
+    return [sys.executable, "-m", "service", "serve", "--port", str(port)]
 
 
 @contextmanager
@@ -190,14 +189,14 @@ def service_processes(
 def embedded_service(
     folder: Path, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`python -m service` on a free port; yields its address and process."""
+    """`kvae up` on a free port; yields its address and process."""
     parent = os.getpid()
 
     def prepare() -> None:
         die_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script starts with &
 
-    command = [sys.executable, "-m", "service", "--port", "0", "--folder", str(folder)]
+    command = [sys.executable, "-m", "service", "up", "--port", "0", "--folder", str(folder)]
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},

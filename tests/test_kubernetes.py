@@ -12,6 +12,7 @@ from kombu.transport.redis import Channel
 from ruamel.yaml import YAML
 
 from service.queue import QUEUE
+from service.serve import ALONE_SECONDS
 from service.settings import Settings
 from tests.test_deployment import BIN, ROOT, read
 
@@ -114,9 +115,8 @@ def test_the_api_is_asked_and_given_time() -> None:
         name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("liveness", "readiness")
     }
     assert probes == {"liveness": "/healthz", "readiness": "/readyz"}
-    (drain,) = re.findall(r'"--timeout-graceful-shutdown", "(\d+)"', read("Dockerfile"))
     waits = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] > waits + int(drain)
+    assert pod["terminationGracePeriodSeconds"] > waits + ALONE_SECONDS
 
 
 def test_a_worker_without_a_broker_is_not_killed() -> None:

@@ -175,7 +175,7 @@ def test_nothing_is_left_running_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "service", *arguments]
+    command = [sys.executable, "-m", "service", "up", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
@@ -183,8 +183,8 @@ def test_a_taken_port_is_one_line_and_a_status(client: Client, tmp_path: Path) -
     port = str(client.http.base_url.port)
     done = serve("--port", port, "--folder", str(tmp_path / "other"))
     assert done.returncode == 1
-    assert done.stderr == f"error: port {port} can't be used: Address already in use\n"
-    assert "port must be 0-65535" in serve("--port", "99999").stderr
+    assert done.stderr == f"Error: port {port} can't be used: Address already in use\n"
+    assert "99999 is not in the range" in serve("--port", "99999").stderr
 
 
 def test_a_wrong_setting_is_one_line_and_a_status(
@@ -193,7 +193,7 @@ def test_a_wrong_setting_is_one_line_and_a_status(
     monkeypatch.setenv("KVAE_MAX_BODY_BYTES", "plenty")
     done = serve("--port", "0", "--folder", str(tmp_path))
     assert done.returncode == 1
-    assert done.stderr.startswith("error: KVAE_MAX_BODY_BYTES: Input should be a valid integer")
+    assert done.stderr.startswith("Error: KVAE_MAX_BODY_BYTES: Input should be a valid integer")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -205,7 +205,7 @@ def test_one_stack_a_folder(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["service --port 0 --with-parent --folder {}", "examples.demo --out {}"]
+    "command", ["service up --port 0 --with-parent --folder {}", "examples.demo --out {}"]
 )
 def test_everything_ends_with_make(command: str, tmp_path: Path) -> None:
     """kill -9 of make, whose place a shell takes here, leaves nothing of `make serve` or demo."""

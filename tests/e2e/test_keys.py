@@ -76,7 +76,7 @@ def create_key(folder: Path, name: str, role: str, *options: str) -> str:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     keys = {
-        "alice": create_key(folder, "alice", "write", "--owner", "alice", "--max-jobs", "1"),
+        "alice": create_key(folder, "alice", "write", "--new-owner", "alice", "--max-jobs", "1"),
         "reader": create_key(folder, "alice's reader", "read", "--owner", "alice"),
         "bob": create_key(folder, "bob", "write", "--max-bytes", "10"),
         "admin": create_key(folder, "admin", "admin"),
@@ -303,9 +303,9 @@ def test_without_keys_only_this_machine_is_answered(
 
 
 def test_without_keys_only_loopback_is_bound(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "service", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
+    command = [sys.executable, "-m", "service", "up", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
     done = subprocess.run(
         [*command, "--folder", str(tmp_path)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("error: without a key only this machine can be served")
+    assert done.stderr.startswith("Error: without a key only this machine can be served")

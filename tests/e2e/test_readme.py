@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,15 @@ def test_the_client(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert scope["model"].components == 4
     assert len(scope["components"]) == 2
     assert scope["drawn"].points.shape == (500, 2)
+
+
+def test_the_command_line(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savetxt(tmp_path / "points.csv", three_blobs()[0], delimiter=",")
+    monkeypatch.setenv("KVAE_URL", str(client.http.base_url))
+    script = code("bash", "kvae train").replace("kvae ", f"{sys.executable} -m client ")
+    printed(script.replace("-k 4", "-k 4 --set iterations=1"), client, tmp_path)
+    assert len((tmp_path / "assigned.csv").read_text().splitlines()) == 301
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_trainer_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

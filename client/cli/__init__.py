@@ -1,0 +1,1 @@
+"""The command line `kvae`: a command or a group of them a module."""

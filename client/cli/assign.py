@@ -1,0 +1,44 @@
+"""`kvae assign`"""
+
+from typing import Any, get_args
+
+import click
+
+from api_schemas.inference import AssignField
+from client.cli.files import Target, is_dataset, points_argument, source, writing
+from client.cli.options import connected, of_model
+from client.kvae import KVAE
+
+
+@click.command()
+@points_argument
+@click.option(
+    "--include", type=click.Choice(get_args(AssignField)), multiple=True, help="Also tell these."
+)
+@of_model
+@writing("csv", "parquet", "arrow", "npy", "npz", "json")
+@connected
+def assign(
+    kvae: KVAE, points: str, include: tuple[Any, ...], model: str, target: Target, media_type: str
+) -> None:
+    """Find the component of each row of POINTS.
+
+    POINTS is a file, - for stdin, or the id of a data set, which workers then share. The answers
+    are in the order of the rows. A table's columns are matched by name. Images are NPY, PNG, JPEG,
+    or a ZIP of these.
+
+    \b
+    Examples:
+      kvae assign new.csv -o assigned.csv
+      kvae assign new.csv --include confidence --include outlier_score | head
+      kvae assign images.npy -o assigned.npy --model champion
+      kvae assign ds_01kagx3w0c8m5y2v4zq7t9e6bn -o assigned.parquet
+    """
+    if not is_dataset(points):
+        kvae.assign_file(
+            source(points), target, include=include, model=model, media_type=media_type
+        )
+        return
+    job = kvae.assign_dataset(points, include=include, model=model)
+    kvae.wait(job.id)
+    kvae.jobs.assignments_file(target, job.id, media_type=media_type)
