@@ -16,6 +16,7 @@ ColumnType = Literal["number", "integer", "boolean", "category", "pixels"]
 Missing = Literal["refuse", "drop", "mean", "median", "mode"]
 Categories = Literal["refuse", "onehot"]
 Decimal = Literal[".", ","]
+PixelType = Literal["bool", "uint8", "int8", "uint16", "int16", "float16", "float32", "float64"]
 
 
 def _canonical(name: Any) -> Any:
@@ -42,6 +43,7 @@ class Column(BaseModel):
 
     name: str
     type: ColumnType
+    dtype: PixelType | None = Field(None, description="of pixels, which samples have as well")
     missing: int = Field(0, description="values that the upload lacks")
     min: float | None = Field(None, description="of the values that are there; not of categories")
     max: float | None = None
@@ -72,7 +74,11 @@ class DatasetOptions(Closed):
     categories: Categories = Field(
         "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
     )
-    array: str | None = Field(None, max_length=1000, description="which array of an NPZ file")
+    array: str | None = Field(
+        None,
+        max_length=1000,
+        description="which array of an NPZ file; none: the only one, or `points`",
+    )
     header: bool | None = Field(
         None, description="whether the first line of CSV names the columns; none: as it seems"
     )

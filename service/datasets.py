@@ -25,6 +25,7 @@ from service.ids import new_id
 from service.ingest import Points, check_declared, read_points
 from service.ownership import caller_of
 from service.paging import page_of
+from service.pixels import restored
 from service.storage import Storage, disk_errors, seal
 from service.table_types import utc_now
 from service.tables import DatasetRow, JobRow
@@ -147,11 +148,11 @@ def rows_page(row: DatasetRow, points: NDArray[Any], after: int) -> Page[PointRo
 
 def values_of(columns: list[dict[str, Any]], points: NDArray[Any]) -> list[Any]:
     """Points (n, ...) in the data's own units: by column, of images nested lists."""
+    known = [Column.model_validate(column) for column in columns]
     if points.ndim > 2:
-        images: list[Any] = points.tolist()
+        images: list[Any] = restored(known[0], points).tolist()
         return images
-    encoding = Encoding([Column.model_validate(column) for column in columns])
-    rows: list[Any] = encoding.decode(points).to_pylist()
+    rows: list[Any] = Encoding(known).decode(points).to_pylist()
     return rows
 
 

@@ -9,27 +9,30 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from api_schemas.inference import Sample
-from service.encoding import Encoding
+from service.batches import PointSpec
+from service.pixels import restored
 from trainer import Mixture
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was made, (n, ...), the component that made each, (n,), and what rows stand for."""
+    """What was made, (n, ...), the component that made each, (n,), and the points that it is."""
 
     made: NDArray[Any]
     components: NDArray[np.int64]
-    encoding: Encoding | None  # none: images
+    spec: PointSpec
 
     @cached_property
     def table(self) -> pa.Table | None:
         """The points as rows of a table, unless they are images."""
-        return self.encoding.decode(self.made) if self.encoding else None
+        return self.spec.encoding.decode(self.made) if self.spec.encoding else None
 
-    @property
+    @cached_property
     def points(self) -> NDArray[Any]:
         """The points as /assign takes them, (n, ...)."""
-        return self.encoding.encode(self.table) if self.encoding else self.made
+        if self.spec.encoding:
+            return self.spec.encoding.encode(self.table)
+        return restored(self.spec.pixels, self.made) if self.spec.pixels else self.made
 
     def as_table(self, with_components: bool) -> pa.Table:
         """The rows, and which component made them. Only for what is a table."""
@@ -59,11 +62,11 @@ class Drawn:
 
 def draw(
     mixture: Mixture,
-    encoding: Encoding | None,
+    spec: PointSpec,
     n: int,
     component: int | None,
     seed: int,
     temperature: float,
 ) -> Drawn:
     """``n`` points from one component or, with none named, from the mixture."""
-    return Drawn(*mixture.sample(n, component, seed, temperature), encoding)
+    return Drawn(*mixture.sample(n, component, seed, temperature), spec)

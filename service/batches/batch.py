@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from api_schemas.datasets import Column
+from service import pixels
 from service.encoding import Encoding
 from service.tables import ModelRow
 from trainer.errors import InvalidPoints
@@ -29,18 +30,22 @@ class Batch:
 
 @dataclass(frozen=True)
 class PointSpec:
-    """The points that a model of K components takes: rows by their encoding, or images."""
+    """The points that a model of K components takes: rows by their encoding, or images, whose
+    pixels are of some range."""
 
     shape: tuple[int, ...]
     components: int
-    encoding: Encoding | None
+    encoding: Encoding | None = None
+    pixels: Column | None = None
 
     @classmethod
     def of(cls, model: ModelRow) -> "PointSpec":
         """Of a model's training points."""
         columns = [Column.model_validate(column) for column in model.columns]
-        encoding = Encoding(columns) if len(model.shape) == 1 else None
-        return cls(tuple(model.shape), len(model.alpha), encoding)
+        shape, k = tuple(model.shape), len(model.alpha)
+        if len(shape) == 1:
+            return cls(shape, k, Encoding(columns))
+        return cls(shape, k, pixels=columns[0])
 
     @property
     def piece_rows(self) -> int:
@@ -59,5 +64,13 @@ class PointSpec:
         return Batch(self.cut(points))
 
     def cut(self, points: NDArray[Any]) -> Pieces:
-        """Points in pieces that are held at once."""
-        return (points[at : at + self.piece_rows] for at in range(0, len(points), self.piece_rows))
+        """Points in pieces that are held at once. Raises InvalidPoints, as they are read, for
+        pixels of another range."""
+        for at in range(0, len(points), self.piece_rows):
+            yield self.checked(points[at : at + self.piece_rows])
+
+    def checked(self, points: NDArray[Any]) -> NDArray[Any]:
+        """The same points. Raises InvalidPoints for pixels of another range."""
+        if self.pixels and points.ndim > 2:
+            pixels.check(self.pixels, points)
+        return points

@@ -6,10 +6,13 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from api_schemas.datasets import Column
+from service import pixels
 from service.batches.batch import PointSpec
 from service.encoding import Encoding
 from service.tables import DatasetRow
 from trainer.errors import InvalidPoints
+
+FLOATS = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Conversion:
                 raise InvalidPoints(
                     f"its points have shape {shape} each; the model was trained on {spec.shape}"
                 )
+            _check_pixels(dataset, spec)
             return cls(spec.shape)
         given = Encoding([Column.model_validate(column) for column in dataset.columns])
         if _nameless(given) and shape == spec.shape:
@@ -50,6 +54,13 @@ class Conversion:
 def _nameless(encoding: Encoding) -> bool:
     """Whether these are columns of numbers as arrays have them."""
     return encoding.names == [f"x{i}" for i in range(encoding.dimensions)]
+
+
+def _check_pixels(dataset: DatasetRow, spec: PointSpec) -> None:
+    given = Column.model_validate(dataset.columns[0])
+    if spec.pixels and len(dataset.shape) > 1 and given.min is not None and given.max is not None:
+        are_fractions = given.dtype in FLOATS and given.min < given.max
+        pixels.check_range(spec.pixels, given.min, given.max, are_fractions)
 
 
 def _check_kinds(given: Encoding, wanted: Encoding) -> None:

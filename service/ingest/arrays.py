@@ -1,11 +1,11 @@
 """Arrays: rows of numbers (N, D), or images (N, H, W) and (N, C, H, W)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from api_schemas.datasets import Column, ColumnType, DatasetOptions
+from api_schemas.datasets import Column, ColumnType, DatasetOptions, PixelType
 from service.errors import InvalidInput
 from service.ingest.source import Pieces, Source, check_columns, choose
 from trainer.points import check_shape
@@ -22,7 +22,7 @@ def array_source(
     """Columns of rows are called x0, x1, ... Raises InvalidInput or InvalidPoints."""
     check_shape(shape, dtype.kind)
     if len(shape) > 2:
-        return image_source(shape[1:], stored_dtype(dtype), pieces, options)
+        return image_source(shape[1:], dtype, pieces, options)
     names = [f"x{i}" for i in range(shape[1])]
     check_columns(names)
     chosen = choose(names, options.columns)
@@ -44,7 +44,14 @@ def image_source(
     """Raises InvalidInput when columns are chosen."""
     if options.columns is not None:
         raise InvalidInput.at("columns", msg="images have no columns to choose from")
-    return Source(point_shape, dtype, [Column(name="pixels", type="pixels")], pieces)
+    pixels = Column(name="pixels", type="pixels", dtype=_pixel_type(dtype))
+    return Source(point_shape, stored_dtype(dtype), [pixels], pieces)
+
+
+def _pixel_type(dtype: np.dtype[Any]) -> PixelType:
+    """That of the array, unless float32, in which models make images, can't hold it."""
+    is_held = dtype.itemsize <= (8 if dtype.kind == "f" else 2)
+    return cast(PixelType, (dtype if is_held else stored_dtype(dtype)).name)
 
 
 def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

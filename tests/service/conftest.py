@@ -21,10 +21,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     images = digits()[0][:60]
     numbers = [Column(name=name, type="number") for name in ("x", "y")]
     pixels = [Column(name="pixels", type="pixels", min=0, max=16)]
+    whole = [pixels[0].model_copy(update={"dtype": "uint8"})]
     models = {
         "homes": (Encoding(COLUMNS).encode(homes()), COLUMNS),
         "digits": (images, pixels),
-        "colours": (np.stack([images] * 3, 1), pixels),
+        "colours": (np.stack([images] * 3, 1), whole),
         "centroids": (three_blobs()[0], numbers),
         "blobs": (three_blobs()[0], numbers),
     }
