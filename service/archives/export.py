@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ MAX_ONNX_BYTES = 1 << 30  # of weights; a graph's file holds no more than 2 GiB
 TRACING_SECONDS = 600
 MAX_EXPORTS = 4  # one that goes on and those that wait, each of which holds a thread
 RETRY_SECONDS = "10"
+MAX_NAME = 80  # characters of a model's in that of a file
 
 
 class Exporter:
@@ -65,6 +67,12 @@ class Exporter:
         _zip(folder, file)
 
 
+def file_name(model: ModelRow) -> str:
+    """What an archive is called: by the model's name, as far as files are, and its id."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name).strip("-.") or "model"
+    return f"{name[:MAX_NAME]}-{model.id}.zip"
+
+
 def trace(weights: Path, folder: Path) -> None:
     """Write a model's ONNX graphs into a folder. Raises OSError or RuntimeError."""
     command = [sys.executable, "-m", "service.archives.onnx", str(weights), str(folder)]
@@ -92,6 +100,7 @@ def _readme(model: ModelRow) -> str:
     text = Path(__file__).with_name("README.template.md").read_text()
     return Template(text).substitute(
         name=model.name,
+        archive=file_name(model),
         components=len(model.alpha),
         code_version=model.provenance["code_version"],
         shape=tuple(model.shape),

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from itertools import pairwise
 from math import log, pi, prod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,17 +31,23 @@ Tensors = Mapping[str, Tensor]
 
 
 def load(path: str = "model.safetensors") -> "Model":
-    """The model in a file; nothing in it is code."""
+    """The model in a file, with the columns of model.json beside it; nothing in them is code."""
+    manifest = Path(path).with_name("model.json")
+    columns = json.loads(manifest.read_text())["columns"] if manifest.exists() else []
     with safe_open(path, "pt") as file:
         description = json.loads(file.metadata()["kvae"])["description"]
-        return Model({name: file.get_tensor(name) for name in file.keys()}, description)  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Model(tensors, description, columns)
 
 
 class Model:
     """K generators and what tells them apart. Every tensor of theirs has a leading axis K."""
 
-    def __init__(self, tensors: Tensors, description: dict[str, Any]) -> None:
+    def __init__(
+        self, tensors: Tensors, description: dict[str, Any], columns: list[dict[str, Any]]
+    ) -> None:
         self.a = description["architecture"]
+        self.columns = columns
         self.point_shape = description["point_shape"]
         self.t = tensors
         shape = (IMPORTANCE_SAMPLES, len(tensors["alpha"]), 1, self.a["latent"])
@@ -70,7 +77,8 @@ class Model:
     def sample(self, n: int, component: int | None = None, seed: int = 0) -> tuple[Tensor, Tensor]:
         """``n`` points and the component of each; of all components by their weight for None.
 
-        Raises IndexError for a component that is not there.
+        Integers are whole, booleans and categories 0 or 1. Raises IndexError for a component that
+        is not there.
         """
         alpha = self.t["alpha"]
         if component is not None and not 0 <= component < len(alpha):
@@ -85,7 +93,22 @@ class Model:
             counts = [len(part) for part in (chosen == j).nonzero().split(rows)]
             parts = [self.make(j, **self.noise(count, rng)) for count in counts]
             points[chosen == j] = torch.cat(parts).double()
-        return points, chosen
+        return self.restored(points), chosen
+
+    def restored(self, points: Tensor) -> Tensor:
+        """Points as the data has them, by its columns: (n, *point_shape) -> (n, *point_shape)."""
+        at = 0
+        for column in self.columns:
+            if column["type"] == "pixels":
+                return points if "float" in (column["dtype"] or "float") else points.round()
+            part = points[:, at : (at := at + len(column["categories"] or [0]))]
+            if column["categories"]:
+                part.copy_(F.one_hot(part.argmax(1), part.shape[1]))
+            elif column["type"] == "boolean":
+                part.copy_(part >= 0.5)
+            elif column["type"] == "integer":
+                part.round_()
+        return points
 
     def noise(self, n: int, rng: Generator) -> dict[str, Tensor]:
         """What ``make`` makes ``n`` points of."""

@@ -12,8 +12,8 @@ from sqlalchemy.orm import selectinload
 from api_schemas.common import Page
 from api_schemas.models import Component, ComponentDetail, Model
 from service import answers, components, media, models, openapi, uploads
+from service.archives import export
 from service.dependencies import FileDep, PartsDep
-from service.errors import InvalidInput
 from service.paging import AfterRow, Limit, after_id, matching, newest_first
 from service.problems import responses
 from service.routing import GuardedRoute
@@ -23,8 +23,6 @@ router = APIRouter(prefix="/models", tags=["models"], route_class=GuardedRoute)
 
 After = Annotated[str | None, after_id("mdl")]
 
-FORM = {"type": "object", "required": ["file"], "properties": {"file": openapi.BINARY}}
-ARCHIVE = {"Content-Disposition": 'attachment; filename="model.zip"'}
 SAMPLES = 8  # that a component shows
 
 
@@ -52,7 +50,7 @@ def list_models(
         200: {"model": Model, "description": "The same archive was imported before"},
         **responses(400, 413, 422, 503),
     },
-    openapi_extra=openapi.body({uploads.MULTIPART: FORM, media.ZIP: openapi.BINARY}),
+    openapi_extra=openapi.body({uploads.MULTIPART: uploads.FILE_FORM, media.ZIP: openapi.BINARY}),
 )
 def import_model(
     parts: PartsDep,
@@ -64,8 +62,7 @@ def import_model(
     The same archive again gives the same model, so that no Idempotency-Key is needed. No alias
     moves.
     """
-    for name in form.fields:
-        raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
+    uploads.refuse_fields(form)
     model, is_new = parts.importer.add(parts.database, form.upload.path)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/models/{model.id}"
@@ -108,7 +105,10 @@ def export_model(parts: PartsDep, ref: str) -> StreamingResponse:
         with TemporaryDirectory(dir=parts.storage.scratch_folder) as folder:
             parts.exporter.write(parts.database, ref, Path(folder), file)
 
-    return answers.answer(parts.storage, media.ZIP, ARCHIVE, write)
+    with parts.database.read() as session:
+        name = export.file_name(models.get(session, ref))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return answers.answer(parts.storage, media.ZIP, headers, write)
 
 
 @router.get("/{ref}/components", responses=responses(404, 422, 503))

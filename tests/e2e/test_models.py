@@ -1,6 +1,7 @@
 """Models over HTTP: aliases, components, assignments, archives, and what is refused."""
 
 import io
+import re
 from typing import Any
 
 import httpx
@@ -66,7 +67,8 @@ def test_an_alias_s_life(client: Client, model: str) -> None:
 
 def test_an_archive_goes_out_and_comes_in(client: Client, model: str) -> None:
     archive = client.http.get(f"/models/{model}/export", timeout=300)  # it traces graphs
-    assert archive.headers["content-disposition"] == 'attachment; filename="model.zip"'
+    named = archive.headers["content-disposition"]
+    assert re.fullmatch(rf'attachment; filename="[\w.-]+-{model}\.zip"', named)
     new = client.http.post("/models", content=archive.content, headers=ZIP)
     again = client.http.post("/models", files={"file": ("model.zip", archive.content)})
     assert (new.status_code, again.status_code) == (201, 200)

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -110,6 +111,22 @@ def test_it_loads_with_torch_and_safetensors_alone(
     assert {path.name for path in tmp_path.glob("*.*")} >= MEMBERS
     model = load.load(str(tmp_path / "model.safetensors"))
     check_onnx(tmp_path, fit.mixture, model, points)
+
+
+def test_what_its_readme_says_can_be_run(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(exported) as archive:
+        archive.extractall(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    readme = Path("README.md").read_text()
+    scope: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", readme, re.S):
+        exec(block, scope)  # noqa: S102
+    assert scope["points"].shape == (100, 2)
+    assert len(scope["components"]) == len(scope["posterior"]) == 100
+    assert re.search(r"@[\w.-]+-mdl_\w+\.zip", readme)
 
 
 def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: Database) -> None:

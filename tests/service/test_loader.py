@@ -1,5 +1,6 @@
 """What travels in an archive computes what the trainer does: load.py and the ONNX graphs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from service import sampling
 from service.archives import load
 from service.archives.export import trace
+from service.batches import PointSpec
+from service.encoding import Encoding
 from tests.points import Points, digits, three_blobs
+from tests.service.api import COLUMNS, homes
 from tests.service.onnx import check_onnx
 from tests.service.test_storage import full_disk
 from trainer import Mixture, TrainingConfig, train
@@ -53,6 +58,19 @@ def test_the_loader_agrees_with_the_trainer(kind: str, tmp_path: Path) -> None:
         expected = mixture.sample(20, component, seed=3)
         np.testing.assert_array_equal(by, expected.components)
         np.testing.assert_allclose(made, expected.points, atol=1e-4)
+
+
+def test_samples_are_restored_as_the_service_does(tmp_path: Path) -> None:
+    encoding = Encoding(COLUMNS)
+    config = TrainingConfig(components=2, polish=False, **BRIEF)
+    mixture = train(encoding.encode(homes()), config).mixture
+    mixture.save(tmp_path)
+    columns = [column.model_dump() for column in COLUMNS]
+    (tmp_path / "model.json").write_text(json.dumps({"columns": columns}))
+    made, _ = load.load(str(tmp_path / "mixture.safetensors")).sample(40, seed=1)
+    spec = PointSpec(mixture.point_shape, 2, encoding)
+    expected = sampling.draw(mixture, spec, 40, None, 1, 1.0).points
+    np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
 def test_what_is_no_point_is_refused(tmp_path: Path) -> None:
