@@ -3,20 +3,21 @@
 Nothing is sent before the last row is written, so that whatever fails is answered by a problem.
 """
 
+import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, cast
 
-import numpy as np
 import pyarrow as pa
 from fastapi.responses import StreamingResponse
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
 
 from service import media
+from service.npy_writer import NpyWriter
 from service.storage import Storage, disk_errors
 
 HELD_BYTES = 16 << 20  # of an answer, before it goes to the disk
@@ -37,8 +38,7 @@ def answer(
     Raises StorageUnavailable.
     """
     with ExitStack() as stack:
-        folder = str(storage.scratch_folder)
-        file = stack.enter_context(SpooledTemporaryFile(HELD_BYTES, dir=folder))
+        file = stack.enter_context(_spooled(storage))
         with disk_errors():
             write(file)
         length = str(file.seek(0, 2))
@@ -60,25 +60,35 @@ def write_npy(file: IO[bytes], pieces: Iterable[NDArray[Any]]) -> None:
     """One array, in one piece or more along its first axis, as NPY."""
     pieces = iter(pieces)
     first = next(pieces)
-    rows = 0
-    _write_npy_header(file, first, rows)
-    for piece in chain([first], pieces):
-        file.write(np.ascontiguousarray(piece).data)
-        rows += len(piece)
-    file.seek(0)
-    _write_npy_header(file, first, rows)  # numpy pads it so that the first axis can grow in place
+    with NpyWriter(file, first.shape[1:], first.dtype) as writer:
+        for piece in chain([first], pieces):
+            writer.write(piece)
 
 
-def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Arrays by name, as NPZ."""
-    np.savez(file, allow_pickle=False, **arrays)
+def write_npz(
+    file: IO[bytes], storage: Storage, pieces: Iterable[Mapping[str, NDArray[Any]]]
+) -> None:
+    """Arrays by name, in one piece or more along their first axes, as NPZ."""
+    pieces = iter(pieces)
+    first = next(pieces)
+    with ExitStack() as files, zipfile.ZipFile(file, "w") as archive:
+        arrays = {name: files.enter_context(_spooled(storage)) for name in first}
+        with ExitStack() as stack:
+            writers = {
+                name: stack.enter_context(NpyWriter(arrays[name], like.shape[1:], like.dtype))
+                for name, like in first.items()
+            }
+            for piece in chain([first], pieces):
+                for name, values in piece.items():
+                    writers[name].write(values)
+        for name, array in arrays.items():
+            array.seek(0)
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                shutil.copyfileobj(array, member)
 
 
-def _write_npy_header(file: IO[bytes], like: NDArray[Any], rows: int) -> None:
-    shape = (rows, *like.shape[1:])
-    description = npy.dtype_to_descr(like.dtype)
-    header = {"descr": description, "fortran_order": False, "shape": shape}
-    npy.write_array_header_1_0(file, header)
+def _spooled(storage: Storage) -> IO[bytes]:
+    return cast(IO[bytes], SpooledTemporaryFile(HELD_BYTES, dir=str(storage.scratch_folder)))
 
 
 def _parts(file: IO[bytes]) -> Iterator[bytes]:

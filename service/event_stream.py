@@ -12,12 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Receive, Scope, Send
 
 from api_schemas.jobs import JobEvent
-from service import events, jobs
+from service import events, jobs, media
 from service.database import Database
 from service.errors import NotFound
 from service.transitions import ENDED
 
-MEDIA_TYPE = "text/event-stream"
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0  # proxies cut what is silent for longer, often after 30
 RETRY_MILLISECONDS = 2000  # after which a client whose stream was cut should come back
@@ -33,7 +32,7 @@ class EventStream(StreamingResponse):
 
     def __init__(self, parts: AsyncIterator[bytes]) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(parts, headers=headers, media_type=MEDIA_TYPE)
+        super().__init__(parts, headers=headers, media_type=media.EVENTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

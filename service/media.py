@@ -1,6 +1,8 @@
 """Content types in and out: which one a request has and wants."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from fastapi import Query
 
 from service.errors import NotAcceptable, UnsupportedMediaType
 
@@ -15,6 +17,19 @@ PNG = "image/png"
 JPEG = "image/jpeg"
 ZIP = "application/zip"
 OCTETS = "application/octet-stream"
+EVENTS = "text/event-stream"
+
+FORMATS: Mapping[str, str] = {
+    "json": JSON,
+    "csv": CSV,
+    "parquet": PARQUET,
+    "arrow": ARROW,
+    "npy": NPY,
+    "npz": NPZ,
+    "png": PNG,
+    "events": EVENTS,
+}
+FORMAT = Query(alias="format", description="type of the answer; goes before the Accept header")
 
 # what curl and others send when they are told nothing
 SILENT = ("", OCTETS, "application/x-www-form-urlencoded")
@@ -28,8 +43,10 @@ MAGIC = (
 )
 
 
-def choose(accept: str | None, offered: Sequence[str]) -> str:
-    """The offered type that an Accept header likes best. Raises NotAcceptable."""
+def choose(accept: str | None, offered: Sequence[str], format: str | None = None) -> str:
+    """The offered type of this format or, with none named, the one that an Accept header likes
+    best. Raises NotAcceptable."""
+    accept = FORMATS[format] if format else accept
     wanted = [_preference(part) for part in (accept or "*/*").split(",")]
     qualities = {media: _quality(media, wanted) for media in offered}
     best = max(offered, key=lambda media: qualities[media])
@@ -47,10 +64,12 @@ def base_type(content_type: str | None) -> str:
 
 def body_type(content_type: str | None, head: bytes, taken: Collection[str]) -> str:
     """Which of the ``taken`` types a body has: what its Content-Type says or, where that says
-    nothing, what its first bytes tell. Raises UnsupportedMediaType."""
+    nothing, what its first bytes tell; other text than JSON is CSV. Raises UnsupportedMediaType."""
     media = base_type(content_type)
     if media in SILENT:
-        media = next((found for magic, found in MAGIC if head.startswith(magic)), media)
+        is_csv = head and b"\0" not in head and not head.lstrip().startswith((b"{", b"["))
+        told = (found for magic, found in MAGIC if head.startswith(magic))
+        media = next(told, CSV if is_csv else media)
     if media not in taken:
         raise UnsupportedMediaType(
             "unsupported_media_type",

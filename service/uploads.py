@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from api_schemas.datasets import DatasetOptions
 from service import media, openapi
 from service.datasets import Upload
-from service.errors import BadRequest
+from service.errors import BadRequest, InvalidInput
 from service.storage import Storage
 
 MULTIPART = "multipart/form-data"
@@ -22,8 +22,14 @@ MAX_FIELDS, MAX_FIELD_BYTES = 1000, 1 << 16
 HELD_BYTES = 16 << 20  # of points to assign; what is larger goes through the disk
 
 Body = bytes | Path
+FILE_TYPES = {*media.FORMATS.values(), media.JPEG, media.ZIP} - {media.JSON}
 
 OPTION_FIELDS = DatasetOptions.model_json_schema()["properties"]
+FILE_FORM: dict[str, object] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": openapi.BINARY},
+}
 LIST_FIELDS = ("columns",)  # given once for each of their values
 FORM_FIELDS = {"file": openapi.BINARY, "name": openapi.TEXT, **OPTION_FIELDS}
 FILE_BODY = openapi.body(
@@ -66,6 +72,12 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
             yield Form(upload, _fields(form))
 
 
+def refuse_fields(form: Form) -> None:
+    """Raise InvalidInput for fields beside the file."""
+    for name in form.fields:
+        raise InvalidInput.at("body", name, msg="unknown field; this call takes file")
+
+
 def _fields(form: FormData) -> dict[str, str | list[str]]:
     fields: dict[str, str | list[str]] = {}
     for name in form:
@@ -76,14 +88,21 @@ def _fields(form: FormData) -> dict[str, str | list[str]]:
 
 
 @asynccontextmanager
-async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body]:
-    """The raw body, in a file that lasts as long as the block; JSON and small NPY in memory.
+async def receive_body(request: Request, storage: Storage) -> AsyncIterator[tuple[Body, str]]:
+    """The raw body or ``file`` of a form, and its media type, which the form may not know.
 
-    Raises TooLarge from the body limit.
+    In a file that lasts as long as the block; JSON and small NPY in memory. Raises BadRequest,
+    InvalidInput for other fields of a form, or TooLarge from the body limit.
     """
     media_type = media.base_type(request.headers.get("content-type"))
     if media_type == media.JSON:
-        yield await request.body()
+        yield await request.body(), media_type
+        return
+    if media_type == MULTIPART:
+        async with receive(request, storage) as form:
+            refuse_fields(form)
+            declared = form.upload.media_type
+            yield form.upload.path, declared if declared in FILE_TYPES else media.OCTETS
         return
     stream = request.stream()
     parts: list[bytes] = []
@@ -95,7 +114,7 @@ async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body
             if held > HELD_BYTES:
                 break
         else:
-            yield b"".join(parts)
+            yield b"".join(parts), media_type
             return
     with storage.scratch() as path:
         with path.open("wb") as file:
@@ -103,7 +122,7 @@ async def receive_body(request: Request, storage: Storage) -> AsyncIterator[Body
             parts.clear()
             async for part in stream:
                 await run_in_threadpool(file.write, part)
-        yield path
+        yield path, media_type
 
 
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:

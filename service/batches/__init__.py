@@ -2,7 +2,7 @@
 format."""
 
 from service.batches.batch import Batch, PointSpec
-from service.batches.reader import TAKEN, open_batch
+from service.batches.reader import open_batch
 from service.batches.stored import Conversion
 
-__all__ = ["TAKEN", "Batch", "Conversion", "PointSpec", "open_batch"]
+__all__ = ["Batch", "Conversion", "PointSpec", "open_batch"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from api_schemas.datasets import Column, DatasetOptions
 from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding, some
-from service.ingest import arrow, csv, images
+from service.ingest import arrow, csv, formats, images, npy
 from service.ingest.guesses import MISSING
 from service.ingest.layout import layout_of, read_head
 from service.ingest.reader import explained
@@ -54,8 +54,15 @@ def open_image(path: Path, spec: PointSpec) -> Batch:
     return Batch(_as_trained(iter([image[None]]), spec))
 
 
+def open_npz(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
+    """An array, unpacked and mapped. Raises InvalidPoints, InvalidInput or TooLarge."""
+    return spec.batch(npy.map_npz(path, None, max_bytes))
+
+
 def open_zip(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
-    """Images, in the order of the archive."""
+    """Images, in the order of the archive, or arrays as in NPZ."""
+    if formats.find_format(path) == "npz":
+        return open_npz(path, spec, max_bytes)
     source = images.open_source(path, DatasetOptions(), max_bytes)
     return Batch(_as_trained(source.pieces(), spec))
 
@@ -106,4 +113,5 @@ def _points(table: Table, encoding: Encoding, rows: int) -> Pieces:
 def _as_trained(pieces: Pieces, spec: PointSpec) -> Pieces:
     """Grey images for a model that was trained on (1, H, W) gain their channel."""
     for piece in pieces:
-        yield piece[:, None] if spec.shape == (1, *piece.shape[1:]) else piece
+        points = piece[:, None] if spec.shape == (1, *piece.shape[1:]) else piece
+        yield spec.checked(points)

@@ -24,7 +24,11 @@ FILES: Mapping[str, Callable[[Path, PointSpec], Batch]] = {
     media.PNG: files.open_image,
     media.JPEG: files.open_image,
 }
-TAKEN = tuple({**HELD, **FILES, media.ZIP: files.open_zip})
+ARCHIVES: Mapping[str, Callable[[Path, PointSpec, int], Batch]] = {
+    media.NPZ: files.open_npz,
+    media.ZIP: files.open_zip,
+}
+TAKEN = tuple({**HELD, **FILES, **ARCHIVES})
 
 
 def open_batch(body: Body, content_type: str | None, spec: PointSpec, max_bytes: int) -> Batch:
@@ -39,8 +43,8 @@ def open_batch(body: Body, content_type: str | None, spec: PointSpec, max_bytes:
         with body.open("rb") as file:
             head = file.read(HEAD_BYTES)
         media_type = media.body_type(content_type, head, TAKEN)
-        if media_type == media.ZIP:
-            batch = files.open_zip(body, spec, max_bytes)
+        if media_type in ARCHIVES:
+            batch = ARCHIVES[media_type](body, spec, max_bytes)
         else:
             batch = FILES[media_type](body, spec)
     return replace(batch, pieces=_capped(batch.pieces, max_bytes))

@@ -16,7 +16,7 @@ from service.ingest.fills import with_fills
 from service.ingest.formats import find_format
 from service.ingest.source import Pieces, Source, bad_file
 from service.ingest.statistics import Statistics
-from service.ingest.writer import PointsWriter
+from service.npy_writer import NpyWriter
 from service.unpacking import MAX_COLUMNS
 from trainer.errors import InvalidPoints
 from trainer.points import CHUNK_VALUES, check_finite
@@ -102,7 +102,7 @@ def _write(
     pieces: Pieces, output: Path, shape: tuple[int, ...], dtype: np.dtype[Any], max_bytes: int
 ) -> int:
     """The number of rows written."""
-    with PointsWriter(output, shape, dtype) as writer:
+    with output.open("wb") as file, NpyWriter(file, shape, dtype) as writer:
         for piece in pieces:
             writer.write(piece)
             if writer.bytes > max_bytes:

@@ -1,6 +1,6 @@
 """/models/{ref}/assignments and /jobs/{job_id}/assignments"""
 
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Response
 from sqlalchemy.orm import Session
@@ -16,11 +16,13 @@ from service.routing import GuardedRoute
 router = APIRouter(route_class=GuardedRoute)
 
 WHOLE = (media.NPY, media.CSV, media.PARQUET, media.ARROW)
+TYPES = (media.JSON, *WHOLE)
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type: {"schema": openapi.BINARY} for media_type in WHOLE}}
 }
 
 Accept = Annotated[str | None, Header()]
+Format = Annotated[Literal["json", "csv", "parquet", "arrow", "npy"] | None, media.FORMAT]
 
 
 @router.get(
@@ -35,6 +37,7 @@ def list_assignments(
     component: int | None = None,
     after: AfterRow = -1,
     limit: Limit = 20,
+    format: Format = None,
     accept: Accept = None,
 ) -> Page[AssignedRow] | Response:
     """The components of the training points, all or those of one component.
@@ -42,12 +45,13 @@ def list_assignments(
     As JSON a page; as NPY (a structured array), CSV, Parquet or Arrow stream the whole, in records
     of `row`, `component` and `confidence`.
     """
+    media_type = media.choose(accept, TYPES, format)
     with parts.database.read() as session:
         model = models.get(session, ref)
         if component is not None:
             models.check_component(model.id, len(model.alpha), component)
         source = assignments.of_model(model)
-        return _assigned(parts, session, source, component, after, limit, accept)
+        return _assigned(parts, session, source, component, after, limit, media_type)
 
 
 @router.get(
@@ -62,17 +66,19 @@ def list_job_assignments(
     component: int | None = None,
     after: AfterRow = -1,
     limit: Limit = 20,
+    format: Format = None,
     accept: Accept = None,
 ) -> Page[AssignedRow] | Response:
     """What an assign job has found, once it has succeeded: as `/models/{ref}/assignments`, with an
     `outlier_score` where that was asked for.
     """
+    media_type = media.choose(accept, TYPES, format)
     with parts.database.read() as session:
         job = assign_jobs.result(session, job_id)
         if component is not None:
             models.check_component(job.assigned_by or "", job.components or 0, component)
         source = assignments.of_job(job)
-        return _assigned(parts, session, source, component, after, limit, accept)
+        return _assigned(parts, session, source, component, after, limit, media_type)
 
 
 def _assigned(
@@ -82,9 +88,8 @@ def _assigned(
     component: int | None,
     after: int,
     limit: int,
-    accept: str | None,
+    media_type: str,
 ) -> Page[AssignedRow] | Response:
-    media_type = media.choose(accept, [media.JSON, *WHOLE])
     if media_type == media.JSON:
         return assignments.page(session, source, component, after, limit)
     pieces = assignments.pieces(session, source, component)

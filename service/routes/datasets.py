@@ -1,6 +1,6 @@
 """/datasets"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select
@@ -92,13 +92,15 @@ def list_rows(
     dataset_id: str,
     after: AfterRow = -1,
     limit: Limit = 20,
+    format: Annotated[Literal["json", "png"] | None, media.FORMAT] = None,
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[PointRow] | Response:
     """Points in the data's own columns and units; of images also thumbnails, as PNG."""
     with parts.database.read() as session:
         row = datasets.get(session, dataset_id)
     are_images = len(row.shape) > 1 and after + 1 < row.rows
-    media_type = media.choose(accept, [media.JSON, media.PNG] if are_images else [media.JSON])
+    offered = [media.JSON, media.PNG] if are_images else [media.JSON]
+    media_type = media.choose(accept, offered, format)
     points = datasets.points(parts.storage, row, after, limit)
     if media_type == media.PNG:
         return Response(parts.inference.run(lambda: grid(points)), media_type=media.PNG)

@@ -1,9 +1,9 @@
 """/assign and /sample"""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -42,7 +42,7 @@ MAX_PICTURED = 4096
 SMALL_BODY = 1 << 14  # of points that are computed with those of other requests
 NAMED, NAMED_BYTES = 20, 2048  # ignored columns, as many as a header names
 
-ASSIGN_TYPES = (media.JSON, media.NPY, media.CSV, media.PARQUET, media.ARROW)
+ASSIGN_TYPES = (media.JSON, media.NPY, media.NPZ, media.CSV, media.PARQUET, media.ARROW)
 IMAGE_TYPES = (media.JSON, media.NPY, media.NPZ, media.PNG)
 SAMPLE_TYPES = (*IMAGE_TYPES, media.CSV, media.PARQUET, media.ARROW)
 TEMPERATURE = (
@@ -51,16 +51,23 @@ TEMPERATURE = (
 STORED = "id of a data set to assign, as a job that workers share; then there is no body"
 JOB_KEY = f"with dataset= alone: {idempotency.DESCRIPTION}"
 KEPT_FIELDS = ("confidence", "outlier_score")  # of a data set that is assigned as a job
-BODIES = {
+BODIES: Mapping[str, Mapping[str, object]] = {
     media.JSON: openapi.ref("AssignRequest"),
+    uploads.MULTIPART: uploads.FILE_FORM,
     media.CSV: openapi.TEXT,
-    **dict.fromkeys(
-        (media.NPY, media.PARQUET, media.ARROW, media.PNG, media.JPEG, media.ZIP), openapi.BINARY
-    ),
+    media.NPY: openapi.BINARY,
+    media.NPZ: openapi.BINARY,
+    media.PARQUET: openapi.BINARY,
+    media.ARROW: openapi.BINARY,
+    media.PNG: openapi.BINARY,
+    media.JPEG: openapi.BINARY,
+    media.ZIP: openapi.BINARY,
 }
 
 Ref = Annotated[str, Query(alias="model", description="id or alias of a model")]
 Accept = Annotated[str | None, Header()]
+AssignFormat = Literal["json", "csv", "parquet", "arrow", "npy", "npz"]
+SampleFormat = Literal[AssignFormat, "png"]
 
 
 @router.post(
@@ -82,17 +89,20 @@ async def assign(
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
     dataset: Annotated[str | None, Query(description=STORED)] = None,
+    format: Annotated[AssignFormat | None, media.FORMAT] = None,
 ) -> Response:
     """Give each point to the component of highest estimated density, in the order of the points.
 
     A table's columns are matched by name, in any order, wherever it names them: as JSON records,
     Parquet, an Arrow stream or CSV with a header line; others than the model's are ignored, and
     Kvae-Ignored-Columns names them. JSON lists and CSV without a header have the model's columns
-    in their order. NPY holds numbers alone: of a model with categories, their 0/1 columns. Images
-    are NPY, JSON, one PNG or JPEG, or a ZIP archive of them, with pixels from 0 to 255.
+    in their order. NPY and NPZ, whose array `points` or only array it is, hold numbers alone: of a
+    model with categories, their 0/1 columns. Images are NPY, NPZ, JSON, one PNG or JPEG, or a ZIP
+    archive of them, with pixels from 0 to 255. Each may also be `file` of a form.
 
     As CSV, Parquet and Arrow stream a row has `component` and what is asked for by `include`,
-    (N, K) fields as `posterior_0`, `posterior_1`, ...; as NPY the answer is the components alone.
+    (N, K) fields as `posterior_0`, `posterior_1`, ...; as NPZ the arrays are `components` and what
+    is asked for, as NPY the components alone.
 
     With `dataset` there is no body, and the answer is a job, which workers share. Once it has
     succeeded `/jobs/{job_id}/assignments` has components and confidence, and the outlier score if
@@ -102,11 +112,10 @@ async def assign(
         await _refuse_body(request)
         return await run_in_threadpool(_assign_stored, request, parts, ref, dataset, include)
     # few parameters: each one declared costs more time than assigning a point does
-    content_type = request.headers.get("content-type")
     offered = [kind for kind in ASSIGN_TYPES if not (include and kind == media.NPY)]
-    media_type = media.choose(request.headers.get("accept"), offered)
+    media_type = media.choose(request.headers.get("accept"), offered, format)
     cap = parts.settings.max_points_bytes
-    async with uploads.receive_body(request, parts.storage) as body:
+    async with uploads.receive_body(request, parts.storage) as (body, content_type):
 
         def open_points(spec: PointSpec) -> Batch:
             return open_batch(body, content_type, spec, cap)
@@ -133,6 +142,7 @@ def sample(
     n: Annotated[int, Query(ge=1, le=MAX_SAMPLES)] = 16,
     seed: Annotated[int | None, Query(ge=0, lt=2**53, description="none: a new one")] = None,
     temperature: Annotated[float, Query(gt=0, le=2, description=TEMPERATURE)] = 1.0,
+    format: Annotated[SampleFormat | None, media.FORMAT] = None,
     accept: Accept = None,
 ) -> Response:
     """Draw points from one component, or from the alpha-weighted mixture when none is named.
@@ -147,13 +157,13 @@ def sample(
         model = models.get(session, ref)
     mixture, spec = parts.inference.cache.get(model.id)
     offered = SAMPLE_TYPES if spec.encoding else IMAGE_TYPES
-    media_type = media.choose(accept, offered)
+    media_type = media.choose(accept, offered, format)
     if component is not None:
         models.check_component(model.id, len(model.alpha), component)
     _check_size(n, model, media_type)
     seed = secrets.randbits(32) if seed is None else seed
     drawn = parts.inference.run(
-        lambda: sampling.draw(mixture, spec.encoding, n, component, seed, temperature)
+        lambda: sampling.draw(mixture, spec, n, component, seed, temperature)
     )
     headers = {"Kvae-Model": model.id, "Kvae-Seed": str(seed)}
     if media_type == media.JSON:
@@ -166,7 +176,8 @@ def sample(
         if media_type == media.NPY:
             answers.write_npy(file, [drawn.points])
         elif media_type == media.NPZ:
-            answers.write_npz(file, {"points": drawn.points, "components": drawn.components})
+            arrays = {"points": drawn.points, "components": drawn.components}
+            answers.write_npz(file, parts.storage, [arrays])
         else:
             table = drawn.as_table(with_components=component is None)
             answers.write_table(file, media_type, [table])
@@ -250,6 +261,8 @@ def _assigned(
     def write(file: IO[bytes]) -> None:
         if media_type == media.NPY:
             answers.write_npy(file, (piece["components"] for piece in pieces))
+        elif media_type == media.NPZ:
+            answers.write_npz(file, parts.storage, pieces)
         else:
             answers.write_table(file, media_type, map(assigning.as_table, pieces))
 

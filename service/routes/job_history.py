@@ -1,13 +1,13 @@
 """/jobs/{id}/...: what a job leaves on its way"""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint, JobDelivery, JobEvent
-from service import checkpoints, event_stream, events, jobs, media, openapi, previews, webhooks
+from service import checkpoints, events, jobs, media, openapi, previews, webhooks
 from service.dependencies import PartsDep
 from service.event_stream import EventStream
 from service.paging import Limit, after_id
@@ -23,7 +23,7 @@ AfterMessage = Annotated[str | None, after_id("evt")]
 LastEventId = Annotated[
     int | None, Header(ge=0, lt=MAX_ID, description="of a stream that was cut: goes before after")
 ]
-STREAM = {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}}}
+STREAM = {media.EVENTS: {"schema": {"type": "string"}}}
 
 
 @router.get(
@@ -41,6 +41,7 @@ def list_events(
     after: AfterEvent = 0,
     limit: Limit = 20,
     last_event_id: LastEventId = None,
+    format: Annotated[Literal["json", "events"] | None, media.FORMAT] = None,
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[JobEvent] | Response:
     """A job's log, oldest first: status changes, and the metrics of each iteration.
@@ -51,7 +52,7 @@ def list_events(
     after = after if last_event_id is None else last_event_id
     with parts.database.read() as session:
         job = jobs.get(session, job_id)
-        if media.choose(accept, [media.JSON, event_stream.MEDIA_TYPE]) == media.JSON:
+        if media.choose(accept, [media.JSON, media.EVENTS], format) == media.JSON:
             return events.page(session, job_id, after, limit)
         is_told = job.status in ENDED and not events.page(session, job_id, after, 1).data
     if is_told and last_event_id is not None:

@@ -21,6 +21,7 @@ from service.batches import PointSpec, batch, files
 from service.encoding import Encoding
 from tests.points import digits, npy, three_blobs
 from tests.service.api import Served, homes, picture, written, zipped
+from tests.service.files import npz
 
 POINTS = three_blobs()[0]
 FIELDS = ["log_densities", "posterior", "confidence", "outlier_score"]
@@ -60,6 +61,9 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "csv with more columns": (media.CSV, written(NAMED, media.CSV)),
     "npy": (media.NPY, npy(POINTS)),
     "npy by column": (media.NPY, npy(np.asfortranarray(POINTS))),
+    "npz": (media.NPZ, npz(components=np.arange(9), points=POINTS)),
+    "npz as a zip": (media.ZIP, npz(compressed=True, only=POINTS)),
+    "csv without a type": (media.OCTETS, lines(X, Y).encode()),
     "npy without a type": ("application/x-www-form-urlencoded", npy(POINTS)),
     "parquet": (media.PARQUET, written(NAMED, media.PARQUET)),
     "arrow": (media.ARROW, written(NAMED, media.ARROW)),
@@ -81,6 +85,44 @@ def test_every_way_in(
     response = served.assign("blobs", body, content_type)
     np.testing.assert_array_equal(from_npy(response.content), served.fits["blobs"].partition)
     assert response.headers.get("Kvae-Ignored-Columns") == ("id" if name in WITH_MORE else None)
+
+
+@pytest.mark.parametrize("name", ["csv", "npy", "npz", "parquet"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_file_of_a_form(served: Served, name: str, declared: bool) -> None:
+    media_type, body = BODIES[name]
+    file = ("points", body, media_type if declared else "application/vnd.ms-excel")
+    query = {"model": served.ids["blobs"], "format": "npy"}
+    answer = served.http.post("/assign", params=query, files={"file": file})
+    found = from_npy(answer.raise_for_status().content)
+    np.testing.assert_array_equal(found, served.fits["blobs"].partition)
+
+
+def test_everything_as_arrays(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = served.assign("blobs", npy(POINTS), media.NPY, media.JSON, include=FIELDS).json()
+    monkeypatch.setattr(answers, "HELD_BYTES", 100)
+    monkeypatch.setattr(batch, "PIECE_ROWS", 7)
+    answer = served.assign("blobs", npy(POINTS), media.NPY, media.NPZ, include=FIELDS)
+    found = np.load(io.BytesIO(answer.content))
+    assert set(found) == {"components", *FIELDS}
+    for name, values in found.items():
+        np.testing.assert_allclose(values, whole[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "formats"),
+    [
+        ("/sample?n=5", ["json", "csv", "parquet", "arrow", "npy", "npz", "png"]),
+        ("/models/{}/assignments?limit=5", ["json", "csv", "parquet", "arrow", "npy"]),
+    ],
+)
+def test_the_format_goes_before_the_accept_header(
+    served: Served, path: str, formats: list[str]
+) -> None:
+    path = path.format(served.ids["blobs"]) + f"&model={served.ids['blobs']}" * ("sample" in path)
+    for name in formats:
+        answer = served.http.get(f"{path}&format={name}", headers={"Accept": "text/html"})
+        assert answer.headers["content-type"].split(";")[0] == media.FORMATS[name], answer.text
 
 
 def test_the_first_row_of_a_csv_may_look_like_a_header(served: Served, tmp_path: Path) -> None:
@@ -205,6 +247,17 @@ def test_samples_as_arrays_can_be_assigned(served: Served) -> None:
     assert pixels.max() <= 16
 
 
+def test_images_come_in_the_datas_own_type(served: Served) -> None:
+    images = from_npy(served.sample("colours", media.NPY, n=9, seed=1).content)
+    assert (images.dtype.name, images.shape) == ("uint8", (9, 3, 8, 8))
+    assert 0 < images.max() <= 16
+    as_json = served.sample("colours", media.JSON, n=9, seed=1).json()["points"]
+    assert as_json == images.tolist()
+    assert not isinstance(as_json[0][0][0][0], float)
+    component = served.http.get(f"/models/{served.ids['colours']}/components/0").json()
+    assert isinstance(component["samples"][0][0][0][0], int)
+
+
 def test_temperature(served: Served) -> None:
     spreads = [
         from_npy(
@@ -219,9 +272,12 @@ def test_temperature(served: Served) -> None:
 
 def test_pandas_and_pyarrow_read_samples(served: Served) -> None:
     url = f"{served.http.base_url}/sample?model={served.ids['homes']}&n=25&seed=3"
-    frame = pd.read_parquet(url, storage_options={"Accept": media.PARQUET})
-    again = pd.read_csv(url, storage_options={"Accept": media.CSV})
-    pd.testing.assert_frame_equal(frame, again, check_dtype=False)
+    frame = pd.read_parquet(f"{url}&format=parquet")
+    for again in (
+        pd.read_csv(f"{url}&format=csv"),
+        pd.read_parquet(url, storage_options={"Accept": media.PARQUET}),
+    ):
+        pd.testing.assert_frame_equal(frame, again, check_dtype=False)
     request = urllib.request.Request(url, headers={"Accept": media.ARROW})  # noqa: S310
     with urllib.request.urlopen(request) as response, ipc.open_stream(response) as stream:  # noqa: S310
         pd.testing.assert_frame_equal(stream.read_pandas(), frame, check_dtype=False)

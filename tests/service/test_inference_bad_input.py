@@ -14,12 +14,14 @@ from service.batches import batch
 from tests.points import npy, three_blobs
 from tests.servers import wait_for
 from tests.service.api import Served, homes, picture, written, zipped
+from tests.service.files import npz
 
 POINTS = three_blobs()[0]
 LAST_IS_NAN = POINTS.copy()
 LAST_IS_NAN[-1, -1] = np.nan
 X, Y = LAST_IS_NAN.T
 BLACK = np.zeros((8, 8), np.uint8)
+SHARES = np.linspace(0, 0.75, 192).reshape(1, 3, 8, 8)
 
 
 def table(**columns: Any) -> pa.Table:
@@ -67,6 +69,10 @@ BAD_POINTS = [
         picture(BLACK[:7]),
         "have shape (7, 8) each; the model was trained on (8",
     ),
+    ("digits", media.NPY, npy(np.full((2, 8, 8), 255.0)), "pixels from 255 to 255; the model was "),
+    ("digits", media.PNG, picture(BLACK + 255), "trained on pixels from 0 to 16"),
+    ("digits", media.JSON, points((BLACK - 99.0).tolist()), "pixels from -99 to -99; the model"),
+    ("colours", media.NPY, npy(SHARES), "pixels from 0 to 0.75; the model was trained on pixels"),
     ("blobs", media.PNG, PNG, "have shape (8, 8) each; the model was trained on (2,)"),
     ("blobs", media.CSV, b"x,y\n", "there are no points"),
     ("digits", media.CSV, b"1,2\n", "this is a table; the model was trained on images (8, 8)"),
@@ -148,7 +154,10 @@ BAD_BODIES = [
     ("homes", media.JSON, home(price=True), 422, "invalid_input", "price: true is not a number"),
     ("homes", media.JSON, home(garden="yes"), 422, "invalid_input", '"yes" is not a boolean'),
     ("blobs", "application/x-tar", b"x", 415, "unsupported_media_type", "not as application/x-tar"),
-    ("blobs", "", b"x", 415, "unsupported_media_type", "not as nothing"),
+    ("blobs", "", b" {}", 415, "unsupported_media_type", "not as nothing"),
+    ("blobs", media.NPZ, zipped({"a.png": PNG}), 422, "invalid_file", "it holds no arrays"),
+    ("blobs", media.NPZ, npz(a=POINTS, b=POINTS), 422, "invalid_file", "several arrays, 'a', 'b'"),
+    ("blobs", media.NPZ, npz(a=POINTS[:, :1]), 422, "invalid_points", "have shape (1,) each"),
 ]
 
 
@@ -214,6 +223,8 @@ def test_the_last_row_counts(
         ({"include": "colour"}, media.JSON, 422, "invalid_input", "query.include.0"),
         ({"include": "posterior"}, media.NPY, 406, "not_acceptable", "not as application/x-npy"),
         ({}, "text/html", 406, "not_acceptable", "not as text/html"),
+        ({"include": "posterior", "format": "npy"}, media.JSON, 406, "not_acceptable", "x-npy"),
+        ({"format": "png"}, media.JSON, 422, "invalid_input", "query.format: Input should be"),
         ({"model": "mdl_x"}, media.JSON, 404, "model_not_found", "mdl_x"),
         ({"dataset": "ds_x"}, media.JSON, 422, "invalid_input", "body: there is one, and dataset="),
         ({"data": "ds_x"}, media.JSON, 422, "invalid_input", "query.data: unknown parameter"),
@@ -243,6 +254,24 @@ def test_a_client_that_leaves_is_no_error_here(
         wait_for(noted, AssertionError, 10)
 
 
+@pytest.mark.parametrize(
+    ("file", "fields", "status", "said"),
+    [
+        (("points", points([1, 2]), media.JSON), {}, 415, "not as application/octet-stream"),
+        (("points", b"x,z\n1,2\n", ""), {}, 422, "the first line has no column 'y'"),
+        (("points", npy(POINTS), media.NPY), {"name": "x"}, 422, "body.name: unknown field"),
+    ],
+)
+def test_forms(
+    served: Served, file: tuple[str, bytes, str], fields: dict[str, str], status: int, said: str
+) -> None:
+    query = {"model": served.ids["blobs"]}
+    response = served.http.post("/assign", params=query, files={"file": file}, data=fields)
+    assert (response.status_code, said in response.json()["detail"]) == (status, True), (
+        response.text
+    )
+
+
 def test_outliers_need_densities(served: Served) -> None:
     query = {"model": served.ids["centroids"], "include": "outlier_score"}
     response = served.http.post("/assign", params=query, json={"points": [[1, 2]]})
@@ -261,6 +290,7 @@ def test_outliers_need_densities(served: Served) -> None:
         ("blobs", {"temperature": "nan"}, media.JSON, 422, "invalid_input", "query.temperature"),
         ("blobs", {}, "text/html", 406, "not_acceptable", "not as text/html"),
         ("digits", {}, media.CSV, 406, "not_acceptable", "not as text/csv"),
+        ("digits", {"format": "csv"}, media.PNG, 406, "not_acceptable", "not as text/csv"),
         ("digits", {"n": 99_999}, media.JSON, 422, "invalid_input", "at most 32,768 samples"),
         ("blobs", {"n": 5_000}, media.PNG, 422, "invalid_input", "at most 4,096 samples"),
     ],
