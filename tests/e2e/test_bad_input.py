@@ -249,7 +249,7 @@ def test_other_media_types(client: Client) -> None:
         ("/jobs/job_x/events", 404, "job_not_found", "there is no job 'job_x'"),
         ("/datasets/ds_x", 404, "dataset_not_found", "there is no dataset 'ds_x'"),
         ("/jobs?limit=101", 422, "invalid_input", "query.limit"),
-        ("/sample?componnt=3", 422, "invalid_input", "this call takes component, model, n, seed"),
+        ("/sample?componnt=3", 422, "invalid_input", "this call takes component, format, model, n"),
         ("/sample?n=1&n=2", 422, "invalid_input", "query.n: given 2 times; it takes one value"),
         ("/datasets?after=job_x", 422, "invalid_input", "query.after: String should match"),
         ("/jobs?after=", 422, "invalid_input", "query.after: String should match"),
