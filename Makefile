@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test test-faults check audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
+.PHONY: help env demo serve test test-faults check docs pictures audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
@@ -13,6 +13,8 @@ INSTALLED := .venv/installed
 
 # every process of the stack starts several times slower without compiled files
 unexport PYTHONDONTWRITEBYTECODE
+
+export NO_MKDOCS_2_WARNING = 1 # an advertisement
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,13 +39,21 @@ test: $(INSTALLED) ## run the whole suite, with real servers and processes
 test-faults: $(INSTALLED) ## kill every process at every point and 200 times at random, cut its network, fill its disks
 	@exec $(BIN)/pytest tests/faults --fault-runs $(RUNS) --durations 5
 
-check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations
+check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pip check --quiet
 	$(BIN)/python -m migrations.check
+	$(BIN)/mkdocs build --quiet
+
+docs: $(INSTALLED) ## build the documentation into site/
+	$(BIN)/mkdocs build --quiet
+	@echo Open site/index.html
+
+pictures: $(INSTALLED) ## make the pictures of the documentation anew
+	$(BIN)/python -m docs.make_pictures
 
 audit: ## look for known vulnerabilities of the dependencies; needs a network
 	@$(PYTHON) -m venv .venv/audit
@@ -86,5 +96,5 @@ constraints: $(INSTALLED) ## write what is installed to constraints.txt
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean: ## remove the environment and everything that was made
-	rm -rf .venv demo-output benchmark-output kvae-data *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv site demo-output benchmark-output kvae-data *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from time import perf_counter
@@ -65,7 +65,8 @@ def rows(points: Points) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return flat if points.ndim == 2 else flat / flat.max()
 
 
-METHODS: dict[str, Callable[[Points, int, int], Labels]] = {
+Methods = Mapping[str, Callable[[Points, int, int], Labels]]
+METHODS: Methods = {
     "kvae": kvae,
     "k-means": kmeans,
     "gaussian": gaussian,
@@ -89,14 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measured(names: Sequence[str], seeds: int, folder: Path | None) -> Iterator[Run]:
+def measured(
+    names: Sequence[str], seeds: int, folder: Path | None, methods: Methods = METHODS
+) -> Iterator[Run]:
     """Every method on every data set from every seed, with the true number of clusters."""
     for name in names:
         points, labels = load(name, folder)
         judged = labels != NOISE if name in FCPS else np.full(len(labels), True)
         k = len(np.unique(labels[judged]))
         for seed in range(seeds):
-            for method, cluster in METHODS.items():
+            for method, cluster in methods.items():
                 started = perf_counter()
                 partition = cluster(points, k, seed)
                 seconds = perf_counter() - started
