@@ -120,7 +120,7 @@ def default(schema: Schema, required: bool = False) -> str:
     return f"`{value}`" if value not in (None, [], {}) else ""
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Markdown, of which no cell breaks a line; nothing without rows."""
     if not rows:
         return ""

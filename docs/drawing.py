@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from service.pictures import PALETTE
+from service.scatter import PALETTE
 
 FINER = 3  # drawn so many times larger, then reduced: smooth edges
 INK = "#808080"

@@ -16,7 +16,8 @@ from PIL import Image
 from sklearn.datasets import load_digits, make_blobs
 
 from docs.drawing import INK, Array, Panel, around, colours, rgb, sheet, write
-from service.pictures import PALETTE, grid
+from service.pictures import grid
+from service.scatter import PALETTE
 from trainer import KVAE, TrainingConfig, train
 from trainer.evaluation.synthetic import synthetic
 from trainer.loop import Report

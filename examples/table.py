@@ -24,7 +24,7 @@ def main(address: str = ADDRESS, **config: Any) -> None:
 
     with KVAE(address) as kvae:
         # text columns become one 0/1 column a category; what is not named is left out
-        options = {"columns": columns, "categories": "onehot"}
+        options: dict[str, Any] = {"columns": columns, "categories": "onehot"}
         model = kvae.train(countries, components=6, name="countries", config=config, **options)
         found = kvae.assign(countries, include=["outlier_score"], model=model.id)
         details = [kvae.models.component(j, model.id) for j in range(6)]
