@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_vali
 
 from api_schemas.common import Closed, Name
 from api_schemas.datasets import Column
-from api_schemas.models import Feature, Provenance
+from api_schemas.models import Feature, Provenance, Spread
 from api_schemas.training import MAX_COMPONENTS, TrainingConfig
 
 WEIGHTS, MANIFEST, README = "model.safetensors", "model.json", "README.md"
@@ -44,6 +44,10 @@ class Manifest(Closed):
     features: list[Annotated[list[Feature], Field(fail_fast=True)]] = Field(
         max_length=MAX_COMPONENTS, description="of each component's points, in order"
     )
+    whole: list[Spread] = Field([], fail_fast=True, description="of all points")
+    posterior: list[Annotated[list[float], Field(max_length=MAX_COMPONENTS)]] = Field(
+        [], max_length=MAX_COMPONENTS, description="of each component, as the API shows them"
+    )
     files: dict[str, ArchivedFile] = Field(description="of the archive, but this one")
 
     @field_validator("files", mode="before")
@@ -61,6 +65,8 @@ class Manifest(Closed):
             raise ValueError("alpha, sizes and features must have one entry a component each")
         if any(size < 0 for size in self.sizes):
             raise ValueError("sizes must not be negative")
+        if self.posterior and {len(self.alpha)} != {len(self.posterior), *map(len, self.posterior)}:
+            raise ValueError("posterior must have one entry a component, of one value each")
         if WEIGHTS not in self.files:
             raise ValueError(f"files must tell of {WEIGHTS}")
         return self

@@ -9,6 +9,8 @@ from api_schemas.common import Closed
 from api_schemas.datasets import Column, PointRow
 from api_schemas.training import TrainingConfig
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
 
 def _no_model_id(name: str) -> str:
     if name.startswith("mdl_"):
@@ -56,28 +58,36 @@ class Model(BaseModel):
 
 
 class AssignedRow(BaseModel):
-    """The component of one point of a data set."""
+    """The component of one point of a data set; what was not kept is none."""
 
     row: int = Field(description="0-based, in the order of the upload")
     component: int
-    confidence: float | None = Field(
-        description="posterior probability of the component; none where it was not kept"
+    confidence: float | None = Field(description="posterior probability of the component")
+    outlier_score: float | None = Field(
+        None,
+        description="as POST /assign answers it, of an assign job if it was asked for; of training "
+        "points, against all of which each one is judged, the mixture's density is that of the "
+        "point's own component over its confidence",
     )
 
 
-class ScoredRow(AssignedRow):
-    """The same of an assign job."""
-
-    outlier_score: float | None = Field(None, description="of POST /assign, where it was asked for")
-
-
-class Feature(BaseModel):
-    """One value of the points of a component, against that of all points."""
+class Spread(BaseModel):
+    """How one value of some points is distributed."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     mean: float
-    deviation: float = Field(ge=0, description="standard deviation within the component")
+    deviation: float = Field(ge=0, description="standard deviation")
+    quantiles: list[float] = Field(
+        [],
+        max_length=len(QUANTILES),
+        description="below which 5, 25, 50, 75 and 95 % of the values are, by up to 1,000 points",
+    )
+
+
+class Feature(Spread):
+    """One value of the points of a component, against that of all points."""
+
     shift: float = Field(
         description="the mean's distance from that of all points, in standard deviations of theirs"
     )
@@ -87,6 +97,7 @@ class NamedFeature(Feature):
     """A feature under the name that its column has."""
 
     name: str
+    whole: Spread | None = Field(None, description="of all points")
 
 
 class Component(BaseModel):
@@ -96,6 +107,10 @@ class Component(BaseModel):
     component: int = Field(description="j, 0-based")
     alpha: float = Field(description="mixture weight")
     size: int = Field(description="training points that it holds")
+    posterior: list[float] = Field(
+        description="mean over these points of each component's posterior, (K,): where that of "
+        "another is high, the two are close; empty where it was not kept"
+    )
 
 
 class ComponentDetail(Component):
@@ -105,12 +120,32 @@ class ComponentDetail(Component):
         description="of rows of at most 1,024 numbers; largest shift first"
     )
     typical: list[PointRow] = Field(
-        description="members of highest density under the component, of up to 1,000 at random; "
-        "none once the data set is deleted"
+        description="members of highest density under the component; none once the data set is "
+        "deleted"
     )
     samples: list[dict[str, Any] | list[Any]] = Field(
         description="points that it makes up, as those; the same at every call"
     )
+
+
+class Comparison(BaseModel):
+    """How far the partitions of one data set by two models agree."""
+
+    object: Literal["model.comparison"] = "model.comparison"
+    model: str
+    other: str
+    rows: int = Field(description="training points, N")
+    contingency: list[list[int]] = Field(
+        description="training points that a component of this model shares with one of the other, "
+        "(K, L)"
+    )
+    matching: list[int | None] = Field(
+        description="which of the other's components stands for each of this model's, each at most "
+        "once, so that most points agree, (K,)"
+    )
+    accuracy: float = Field(description="share of the points that agree under the matching")
+    ari: float = Field(description="adjusted Rand index: 1 for equal partitions, 0 by chance")
+    nmi: float = Field(description="mutual information over the mean of the two entropies")
 
 
 class AliasMove(Closed):

@@ -1,7 +1,7 @@
 """Hook of mkdocs: the API reference, written from the OpenAPI document when the pages are built."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
-from api_schemas.models import AssignedRow, ScoredRow
+from api_schemas.models import AssignedRow
 from service.errors import NotFound
 from service.paging import page_of
 from service.tables import (
@@ -49,7 +49,6 @@ class Source:
     chunks: type[AssignmentChunk]
     index: type[AssignedChunk]
     dtype: np.dtype[Any]
-    row: type[AssignedRow]
 
 
 def of_model(model: ModelRow) -> Source:
@@ -57,13 +56,13 @@ def of_model(model: ModelRow) -> Source:
     if model.provenance["source"] == "imported":
         detail = f"model {model.id!r} was imported; its training points are not here"
         raise NotFound("assignments_not_found", detail)
-    return Source(model.id, AssignmentChunkRow, AssignedChunkRow, ASSIGNED, AssignedRow)
+    return Source(model.id, AssignmentChunkRow, AssignedChunkRow, SCORED)
 
 
 def of_job(job: JobRow) -> Source:
     """The points of an assign job."""
     dtype = SCORED if "outlier_score" in (job.include or ()) else ASSIGNED
-    return Source(job.id, JobAssignmentChunkRow, JobAssignedChunkRow, dtype, ScoredRow)
+    return Source(job.id, JobAssignmentChunkRow, JobAssignedChunkRow, dtype)
 
 
 def store(
@@ -91,14 +90,11 @@ def page(
     session: Session, source: Source, component: int | None, after: int, limit: int
 ) -> Page[AssignedRow]:
     """The points after row ``after``, of one component or of all. Raises NotFound."""
-    names = source.dtype.names or ()
     found: list[AssignedRow] = []
-    for first_row in _first_rows(session, source, component, after + 1):
-        chunk = _read(session, source, first_row, component)
+    for first_row in first_rows(session, source, component, after + 1):
+        chunk = read(session, source, first_row, component)
         chunk = chunk[chunk["row"] > after][: limit + 1 - len(found)]
-        for values in chunk.tolist():
-            known = (None if value != value else round(value, DIGITS) for value in values)  # NaN
-            found.append(source.row(**dict(zip(names, known, strict=True))))
+        found += as_rows(chunk)
         if len(found) > limit:
             break
     return page_of(found[:limit], len(found) > limit, lambda item: item.row)
@@ -106,11 +102,21 @@ def page(
 
 def pieces(session: Session, source: Source, component: int | None) -> Iterator[Assigned]:
     """All points of one component or of all, at least one piece. Raises NotFound."""
-    first_rows = _first_rows(session, source, component, 0)
-    if not first_rows:
+    found = first_rows(session, source, component)
+    if not found:
         yield np.empty(0, source.dtype)
-    for first_row in first_rows:
-        yield _read(session, source, first_row, component)
+    for first_row in found:
+        yield read(session, source, first_row, component)
+
+
+def as_rows(assigned: Assigned) -> list[AssignedRow]:
+    """The same as the API shows them."""
+    names = assigned.dtype.names or ()
+    shown: list[AssignedRow] = []
+    for values in assigned.tolist():
+        known = (None if value != value else round(value, DIGITS) for value in values)  # NaN
+        shown.append(AssignedRow(**dict(zip(names, known, strict=True))))
+    return shown
 
 
 def as_table(assigned: Assigned) -> pa.Table:
@@ -128,8 +134,8 @@ def as_text(assigned: Assigned) -> Assigned:
     return known
 
 
-def _first_rows(
-    session: Session, source: Source, component: int | None, from_row: int
+def first_rows(
+    session: Session, source: Source, component: int | None, from_row: int = 0
 ) -> list[int]:
     """Where the chunks begin that have rows from ``from_row`` on."""
     if component is None:
@@ -142,7 +148,7 @@ def _first_rows(
     return list(session.scalars(query.where(key > from_row - CHUNK_ROWS).order_by(key)))
 
 
-def _read(session: Session, source: Source, first_row: int, component: int | None) -> Assigned:
+def read(session: Session, source: Source, first_row: int, component: int | None) -> Assigned:
     """The points of a chunk, those of one component or all. Raises NotFound."""
     chunk = session.get(source.chunks, (source.of, first_row))
     if chunk is None:  # since it was looked up

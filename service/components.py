@@ -1,6 +1,6 @@
 """What a model's components look like."""
 
-from itertools import chain
+from itertools import chain, repeat
 from math import prod
 from typing import Any, NamedTuple
 
@@ -29,11 +29,13 @@ class Known(NamedTuple):
     points_sha256: str | None
 
 
-def page(model: ModelRow, after: int, limit: int) -> Page[Component]:
+def page(session: Session, model: ModelRow, after: int, limit: int) -> Page[Component]:
     """Components after number ``after``, in order."""
-    numbers = range(len(model.alpha))[after + 1 :]
-    items = [Component(**_basics(model, j)) for j in numbers[:limit]]
-    return page_of(items, len(numbers) > limit, lambda item: item.component)
+    query = select(ComponentRow.number, ComponentRow.posterior)
+    query = query.where(ComponentRow.model_id == model.id, ComponentRow.number > after)
+    found = session.execute(query.order_by(ComponentRow.number).limit(limit + 1)).all()
+    items = [Component(**_basics(model, *one)) for one in found[:limit]]
+    return page_of(items, len(found) > limit, lambda item: item.component)
 
 
 def known(session: Session, model: ModelRow, component: int) -> Known:
@@ -49,11 +51,9 @@ def known(session: Session, model: ModelRow, component: int) -> Known:
 def detail(storage: Storage, known: Known, samples: NDArray[Any]) -> ComponentDetail:
     """One component, with points made by it, (n, *shape). Raises StorageUnavailable."""
     model, row, points = known
-    named = zip(_feature_names(model), row.features, strict=True) if row.features else ()
-    features = [NamedFeature(name=name, **values) for name, values in named]
     return ComponentDetail(
-        **_basics(model, row.number),
-        features=sorted(features, key=lambda feature: -abs(feature.shift)),
+        **_basics(model, row.number, row.posterior),
+        features=sorted(_features(model, row), key=lambda feature: -abs(feature.shift)),
         typical=_members(storage, model, points, row.typical[: shown(model, TYPICAL)]),
         samples=datasets.values_of(model.columns, samples),
     )
@@ -64,12 +64,23 @@ def shown(model: ModelRow, points: int) -> int:
     return max(1, min(points, SHOWN_VALUES // prod(model.shape)))
 
 
-def _basics(model: ModelRow, component: int) -> dict[str, Any]:
+def _basics(model: ModelRow, component: int, posterior: list[float]) -> dict[str, Any]:
     return {
         "component": component,
         "alpha": model.alpha[component],
         "size": model.sizes[component],
+        "posterior": posterior,
     }
+
+
+def _features(model: ModelRow, row: ComponentRow) -> list[NamedFeature]:
+    if not row.features:
+        return []
+    whole = model.whole or repeat(None, len(row.features))
+    return [
+        NamedFeature(name=name, whole=spread, **values)
+        for name, spread, values in zip(_feature_names(model), whole, row.features, strict=True)
+    ]
 
 
 def _feature_names(model: ModelRow) -> list[str]:

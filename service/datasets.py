@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -20,7 +20,7 @@ from api_schemas.datasets import Column, Dataset, DatasetOptions, PointRow
 from service import blobs, jobs, quotas
 from service.database import Database
 from service.encoding import Encoding, some
-from service.errors import Conflict, NotFound
+from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
 from service.ingest import Points, check_declared, read_points
 from service.ownership import caller_of
@@ -125,8 +125,17 @@ def stored(storage: Storage, points_sha256: str) -> NDArray[Any]:
     return mapped
 
 
-def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray[Any]:
-    """The points that follow row ``after``, (n, ...): at most ``limit``, fewer of large images.
+def chosen_rows(row: DatasetRow, rows: Sequence[int]) -> Sequence[int]:
+    """The same rows. Raises InvalidInput for one that the data set has not."""
+    for number in rows:
+        if number >= row.rows:
+            msg = f"there is no row {number}; data set {row.id} has 0 to {row.rows - 1}"
+            raise InvalidInput.at("query", "row", msg=msg, code="row_not_found")
+    return rows
+
+
+def points(storage: Storage, row: DatasetRow, rows: Sequence[int], limit: int) -> NDArray[Any]:
+    """The first of the points in these rows, (n, ...): at most ``limit``, fewer of large images.
 
     Raises NotFound or StorageUnavailable.
     """
@@ -136,14 +145,14 @@ def points(storage: Storage, row: DatasetRow, after: int, limit: int) -> NDArray
         detail = f"the points of data set {row.id!r} are no longer there"
         raise NotFound("dataset_not_found", detail) from error
     n = min(limit, max(1, MAX_PAGE_VALUES // prod(row.shape)))
-    return np.array(mapped[after + 1 : after + 1 + n])
+    return np.array(mapped[np.array(rows[:n], np.int64)])
 
 
-def rows_page(row: DatasetRow, points: NDArray[Any], after: int) -> Page[PointRow]:
-    """Points that follow row ``after`` as a page of rows in the data's own units."""
-    values = values_of(row.columns, points)
-    found = [PointRow(row=after + 1 + at, values=value) for at, value in enumerate(values)]
-    return page_of(found, after + 1 + len(found) < row.rows, lambda item: item.row)
+def rows_page(row: DatasetRow, points: NDArray[Any], rows: Sequence[int]) -> Page[PointRow]:
+    """The first of the points in these rows as a page, in the data's own units."""
+    shown = zip(rows, values_of(row.columns, points), strict=False)
+    found = [PointRow(row=number, values=values) for number, values in shown]
+    return page_of(found, len(found) < len(rows), lambda item: item.row)
 
 
 def values_of(columns: list[dict[str, Any]], points: NDArray[Any]) -> list[Any]:

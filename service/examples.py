@@ -16,8 +16,10 @@ COLUMN = {"name": "width", "type": "number", "min": 0.1, "max": 6.9, "mean": 3.2
 COLUMNS = [COLUMN, {**COLUMN, "name": "height"}]
 POINT = {"row": 0, "values": {"width": 5.8, "height": 0.4}}
 COMPONENT = {"object": "model.component", "component": 1, "alpha": 0.6, "size": 180}
-FEATURE = {"name": "width", "mean": 5.6, "deviation": 0.7, "shift": 1.2}
-ASSIGNED_ROW = {"row": 0, "component": 1, "confidence": 0.98}
+COMPONENT["posterior"] = [0.03, 0.97]
+SPREAD = {"mean": 5.6, "deviation": 0.7, "quantiles": [4.4, 5.1, 5.6, 6.1, 6.8]}
+FEATURE = {"name": "width", **SPREAD, "shift": 1.2}
+ASSIGNED_ROW = {"row": 0, "component": 1, "confidence": 0.98, "outlier_score": 0.12}
 PROGRESS = {"iteration": 8, "of": 8, "fraction": 1.0, "eta_seconds": None}
 PROVENANCE = {
     "source": "trained",
@@ -137,6 +139,17 @@ def examples() -> dict[str, dict[str, Any]]:
             "typical": [POINT],
             "samples": [{"width": 5.5, "height": 0.3}],
         },
+        "Comparison": {
+            "object": "model.comparison",
+            "model": MODEL_ID,
+            "other": "mdl_01kagy2d5r0w7j3c9fk4m8z6pt",
+            "rows": 300,
+            "contingency": [[118, 2], [1, 179]],
+            "matching": [0, 1],
+            "accuracy": 0.99,
+            "ari": 0.96,
+            "nmi": 0.92,
+        },
         "Alias": {
             "id": "default",
             "object": "alias",
@@ -146,7 +159,6 @@ def examples() -> dict[str, dict[str, Any]]:
             "pinned": False,
         },
         "AssignedRow": ASSIGNED_ROW,
-        "ScoredRow": {**ASSIGNED_ROW, "outlier_score": 0.12},
         "Assignment": {"object": "assignment", "model": MODEL_ID, "components": [1, 0]},
         "Sample": {
             "object": "sample",

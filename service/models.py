@@ -1,13 +1,13 @@
 """Models: written once, in one transaction, and never changed."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from sqlalchemy import String, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Column
-from api_schemas.models import Model, Provenance
+from api_schemas.models import Feature, Model, Provenance
 from api_schemas.training import TrainingConfig
 from service import aliases, assignments, events, jobs
 from service.encoding import some
@@ -57,31 +57,36 @@ def publish(
         provenance=_provenance(
             jobs.get(session, claim.job_id), claim.config.seed, code_version
         ).model_dump(),
+        whole=[spread.model_dump() for spread in summary.whole],
     )
-    features = [[feature.model_dump() for feature in some] for some in summary.features]
-    add(session, model, weights, summary.typical, features)
-    shares = {"confidence": summary.confidence}
-    assignments.store(session, assignments.of_model(model), summary.partition, shares)
+    known = zip(summary.typical, summary.features, summary.posterior, strict=True)
+    add(session, model, weights, [component_row(*one) for one in known])
+    source = assignments.of_model(model)
+    assignments.store(session, source, summary.partition, summary.shares)
     aliases.follow(session, DEFAULT_ALIAS, model.id)
     return model.id
 
 
+def component_row(
+    typical: list[int], features: list[Feature], posterior: list[float]
+) -> ComponentRow:
+    """What is known of a component, of a model that is still to be named."""
+    values = [feature.model_dump() for feature in features]
+    return ComponentRow(typical=typical, features=values, posterior=posterior)
+
+
 def add(
-    session: Session,
-    model: ModelRow,
-    weights: bytes,
-    typical: list[list[int]],
-    features: list[list[dict[str, Any]]],
+    session: Session, model: ModelRow, weights: bytes, components: Sequence[ComponentRow]
 ) -> None:
-    """Write a model with its weights and what is known of its components."""
+    """Write a model with its weights and what is known of its components, in their order."""
     session.add(model)
     session.flush()
     for number, at in enumerate(range(0, len(weights), WEIGHT_CHUNK_BYTES)):
         chunk = weights[at : at + WEIGHT_CHUNK_BYTES]
         session.add(WeightChunkRow(model_id=model.id, number=number, data=chunk))
-    for number, (rows, values) in enumerate(zip(typical, features, strict=True)):
-        row = ComponentRow(model_id=model.id, number=number, typical=rows, features=values)
-        session.add(row)
+    for number, component in enumerate(components):
+        component.model_id, component.number = model.id, number
+        session.add(component)
 
 
 def get(session: Session, ref: str, keep: bool = False) -> ModelRow:

@@ -4,18 +4,16 @@ All of it is found once, by the worker that trained the model.
 """
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from api_schemas.models import Feature
+from api_schemas.models import Feature, Spread
+from service.features import features, sums_of
 from trainer import Mixture
-from trainer.points import CHUNK_VALUES, Points, chunks
-from trainer.random import derived_seed
+from trainer.points import Points, chunks
 
-TYPICAL, CANDIDATES = 10, 1_000  # members a component that are shown, and looked through
-MAX_FEATURES = 1_024
+TYPICAL = 10  # members a component that are shown
 
 
 @dataclass(frozen=True)
@@ -24,73 +22,71 @@ class Summary:
 
     partition: NDArray[np.int64]  # (N,)
     confidence: NDArray[np.float32]  # (N,), the posterior of each point's component
+    outlier_score: NDArray[np.float32] | None  # (N,); none of generators that judge no outliers
+    posterior: list[list[float]]  # (K, K), the means over each component's points
     typical: list[list[int]]  # K times up to 10 rows
     features: list[list[Feature]]  # K times D; empty for images and for very wide rows
+    whole: list[Spread]  # D, of all points; empty as they are
 
     @property
     def sizes(self) -> list[int]:
         sizes: list[int] = np.bincount(self.partition, minlength=len(self.typical)).tolist()
         return sizes
 
+    @property
+    def shares(self) -> dict[str, NDArray[np.float32]]:
+        """What is stored of each point beside its component."""
+        scores = {} if self.outlier_score is None else {"outlier_score": self.outlier_score}
+        return {"confidence": self.confidence, **scores}
+
 
 def summarise(mixture: Mixture, points: Points, partition: NDArray[np.int64]) -> Summary:
     """Look through the training points (N, *shape), a bounded piece at a time."""
-    confidence = np.empty(len(points), np.float32)
+    k = mixture.components
+    confidence, density = np.empty((2, len(points)), np.float32)
+    posterior = np.zeros((k, k))
     for part in chunks(points):
-        posterior = mixture.posterior(points[part])
-        confidence[part] = np.take_along_axis(posterior, partition[part, None], 1)[:, 0]
-    typical = [typical_rows(mixture, points, partition, j) for j in range(mixture.components)]
-    return Summary(partition, confidence, typical, _features(mixture, points, partition))
+        own = partition[part, None]
+        found = mixture.membership(points[part])
+        confidence[part] = np.take_along_axis(found.posterior, own, 1)[:, 0]
+        posterior += sums_of(found.posterior, partition[part], k)
+        if mixture.generators.has_density:
+            density[part] = mixture.member_density(points[part], partition[part])
+        else:  # the estimator stands for it
+            density[part] = np.take_along_axis(found.log_densities, own, 1)[:, 0]
+    sizes = np.bincount(partition, minlength=k)
+    has_scores = mixture.reference is not None
+    return Summary(
+        partition,
+        confidence,
+        _outlier_score(mixture, partition, confidence, density) if has_scores else None,
+        (posterior / sizes.clip(1)[:, None]).round(6).tolist(),
+        [_typical(partition, density, j) for j in range(k)],
+        *features(mixture.scaling, points, partition, k),
+    )
 
 
-def typical_rows(
-    mixture: Mixture, points: Points, partition: NDArray[np.int64], component: int
+def _typical(
+    partition: NDArray[np.int64], density: NDArray[np.float32], component: int
 ) -> list[int]:
-    """The members of highest density under their component, of up to 1,000 of them.
-
-    A generator that has no density is stood for by the estimator.
-    """
+    """The members of highest density under their component."""
     rows = np.flatnonzero(partition == component)
-    if not len(rows):
-        return []
-    rng = np.random.default_rng(derived_seed("typical", component))
-    rows = np.sort(rng.permutation(rows)[:CANDIDATES])
-    at_once = max(1, CHUNK_VALUES // prod(points.shape[1:]))
-    parts = np.split(rows, range(at_once, len(rows), at_once))
-    density = np.concatenate([_densities(mixture, points[part], component) for part in parts])
-    best: list[int] = rows[np.argsort(-density, kind="stable")[:TYPICAL]].tolist()
+    best: list[int] = rows[np.argsort(-density[rows], kind="stable")[:TYPICAL]].tolist()
     return best
 
 
-def _densities(mixture: Mixture, members: Points, component: int) -> NDArray[np.floating]:
-    if not mixture.generators.has_density:
-        return mixture.log_densities(members)[:, component]
-    x = mixture.scaling.apply(members, mixture.device)
-    density: NDArray[np.floating] = (
-        mixture.generators.select([component]).log_density(x)[:, 0].cpu().numpy()
-    )
-    return density
+def _outlier_score(
+    mixture: Mixture,
+    partition: NDArray[np.int64],
+    confidence: NDArray[np.float32],
+    density: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Share of the points that are more likely, (N,).
 
-
-def _features(
-    mixture: Mixture, points: Points, partition: NDArray[np.int64]
-) -> list[list[Feature]]:
-    k = mixture.components
-    if points.ndim != 2 or points.shape[1] > MAX_FEATURES:
-        return [[] for _ in range(k)]
-    shift, scale = mixture.scaling.shift, mixture.scaling.scale
-    counts = np.bincount(partition, minlength=k)[:, None].clip(1)
-    sums, squares = np.zeros((2, k, points.shape[1]))
-    for part in chunks(points):
-        order = np.argsort(partition[part], kind="stable")
-        present, first = np.unique(partition[part][order], return_index=True)
-        x = (np.asarray(points[part], np.float64)[order] - shift) / scale
-        sums[present] += np.add.reduceat(x, first)
-        squares[present] += np.add.reduceat(np.square(x), first)
-    means = sums / counts
-    deviations = np.sqrt((squares / counts - np.square(means)).clip(0))
-    found = zip(means * scale + shift, deviations * scale, means, strict=True)
-    return [
-        [Feature(mean=m, deviation=d, shift=s) for m, d, s in zip(*map(list, rows), strict=True)]
-        for rows in found
-    ]
+    The posterior is alpha_j P_gj / P_model: so one component's density a point is enough.
+    """
+    tiny = np.finfo(np.float32).tiny
+    likelihood = density + np.log(mixture.alpha[partition].clip(tiny) / confidence.clip(tiny))
+    at_most = np.searchsorted(np.sort(likelihood), likelihood, side="right")
+    score: NDArray[np.float32] = (1 - at_most / len(likelihood)).astype(np.float32)
+    return score

@@ -209,6 +209,7 @@ class ModelRow(Owned, Base):
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
     config: Mapped[dict[str, Any]] = mapped_column(JSON)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSON)
+    whole: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # how the D values are spread
 
     job: Mapped[JobRow | None] = relationship(back_populates="model")
     aliases: Mapped[list["AliasRow"]] = relationship(order_by="AliasRow.name")
@@ -237,18 +238,21 @@ class ComponentRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     typical: Mapped[list[int]] = mapped_column(JSON)
     features: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    posterior: Mapped[list[float]] = mapped_column(JSON)
 
 
 class AssignmentChunk:
-    """Components of a run of points and their confidence, two bytes each a point.
+    """Components of a run of points, their confidences and outlier scores, two bytes each a point.
 
-    Both are little-endian uint16; a confidence counts 65,535ths.
+    All are little-endian uint16; confidences and scores count 65,535ths. What was not kept, as by
+    earlier versions, is none.
     """
 
     of: Mapped[str]
     first_row: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     components: Mapped[bytes] = mapped_column(LargeBinary)
     confidences: Mapped[bytes | None] = mapped_column(LargeBinary)
+    outlier_scores: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class AssignedChunk:
@@ -260,7 +264,7 @@ class AssignedChunk:
 
 
 class AssignmentChunkRow(AssignmentChunk, Base):
-    """Of a model's training points. Models of before confidence was kept have none."""
+    """Of a model's training points."""
 
     __tablename__ = "assignments"
 
@@ -280,14 +284,13 @@ class AssignedChunkRow(AssignedChunk, Base):
 
 
 class JobAssignmentChunkRow(AssignmentChunk, Base):
-    """Of an assign job's data set; outlier scores, counted as confidences are, if asked for."""
+    """Of an assign job's data set; outlier scores if asked for."""
 
     __tablename__ = "job_assignments"
 
     of: Mapped[str] = mapped_column(
         "job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
     )
-    outlier_scores: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class JobAssignedChunkRow(AssignedChunk, Base):

@@ -51,8 +51,8 @@ class Exporter:
         with database.read() as session:
             model = models.get(session, ref)
             _write_weights(session, model, folder / WEIGHTS)
-            features = select(ComponentRow.features).where(ComponentRow.model_id == model.id)
-            known = session.scalars(features.order_by(ComponentRow.number)).all()
+            of_it = select(ComponentRow).where(ComponentRow.model_id == model.id)
+            known = session.scalars(of_it.order_by(ComponentRow.number)).all()
             view = models.view(model)
         if model.weights_bytes <= MAX_ONNX_BYTES:
             trace(folder / WEIGHTS, folder)
@@ -60,7 +60,9 @@ class Exporter:
         (folder / README).write_text(_readme(model))
         manifest = Manifest(
             **view.model_dump(include={*Manifest.model_fields}),
-            features=known,
+            features=[component.features for component in known],
+            whole=model.whole,
+            posterior=[component.posterior for component in known if component.posterior],
             files={path.name: _file(path) for path in sorted(folder.iterdir())},
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")

@@ -104,12 +104,16 @@ def store(session: Session, archive: Archive) -> tuple[ModelRow, bool]:
         weights_bytes=len(archive.weights),
         config=manifest.config.model_dump(),
         provenance=manifest.provenance.model_dump() | known_as,
+        whole=[spread.model_dump() for spread in manifest.whole],
         **fields,
     )
-    features = [[feature.model_dump() for feature in some] for some in manifest.features]
+    posterior = manifest.posterior or [[] for _ in manifest.features]
+    components = [
+        models.component_row([], *one) for one in zip(manifest.features, posterior, strict=True)
+    ]
     try:
         with session.begin_nested():
-            models.add(session, model, archive.weights, [[] for _ in features], features)
+            models.add(session, model, archive.weights, components)
     except IntegrityError:  # another request stored the same archive in this moment
         return session.scalars(same).one(), False
     quotas.check_bytes(session)
@@ -164,8 +168,9 @@ def _check_points(manifest: Manifest) -> None:
         raise ValueError(f"its columns do not make points of {shape[0]} numbers")
     if any(len(name) > MAX_NAME for c in manifest.columns for name in c.categories or ()):
         raise ValueError(f"a category has over {MAX_NAME:,} characters")
-    for features in manifest.features:
-        if features and (len(shape) > 1 or len(features) != shape[0]):
+    of_each = [len(features) for features in manifest.features]
+    for n in (*of_each, len(manifest.whole)):
+        if n and (len(shape) > 1 or n != shape[0]):
             raise ValueError("its features are not those of its points")
 
 

@@ -16,6 +16,11 @@ const PAGES = {
   "datasets/:": "./dataset.js",
   jobs: "./jobs.js",
   "jobs/:": "./job.js",
+  models: "./models.js",
+  "models/:": "./model.js",
+  try: "./try.js",
+  "try/:": "./try.js",
+  compare: "./compare.js",
 };
 
 const main = document.getElementById("main");

@@ -1,7 +1,7 @@
 // One data set: what is in it, what to look out for, and training from it.
 
 import { file, get } from "./api.js";
-import { deletion } from "./deletion.js";
+import { deletion } from "./dialogs.js";
 import { h } from "./dom.js";
 import { bytes, number, shape, when } from "./format.js";
 import { jobList } from "./joblist.js";

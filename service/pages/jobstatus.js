@@ -1,7 +1,7 @@
 // How a job is, and what can be done about it.
 
 import { download, post } from "./api.js";
-import { deletion } from "./deletion.js";
+import { deletion } from "./dialogs.js";
 import { announce, fill, h } from "./dom.js";
 import { duration, percent, when } from "./format.js";
 import { badge, isLive, problemBox, progressBar } from "./parts.js";

@@ -47,6 +47,15 @@ export function chip(j) {
   );
 }
 
+/** Mixture weights as one stacked bar. */
+export function weights(alpha) {
+  const said = alpha.map((share, j) => `component ${j} ${percent(share)}`).join(", ");
+  const parts = alpha.map((share, j) =>
+    h("span", { style: { background: colourOf(j), "flex-grow": share } }),
+  );
+  return h("div", { class: "weights", role: "img", "aria-label": said, title: said }, parts);
+}
+
 /** How far something is, 0 to 1, or null while nobody knows. */
 export function progressBar(fraction, label) {
   return h("progress", { max: 1, value: fraction, "aria-label": label }, percent(fraction));

@@ -3,6 +3,7 @@
 import { upload } from "./api.js";
 import { uploadChoices } from "./choices.js";
 import { announce, fill, h } from "./dom.js";
+import { dropZone } from "./drop.js";
 import { percent } from "./format.js";
 import { problemBox, progressBar } from "./parts.js";
 
@@ -17,7 +18,8 @@ export function uploadCard(signal, onStored) {
   let file = null;
   const told = h("div");
   const choices = uploadChoices(() => send());
-  const zone = dropZone((given) => {
+  const how = { id: "file", text: "Drop a file of points here, or choose one", hint: FORMATS };
+  const zone = dropZone(how, ([given]) => {
     file = given;
     choices.forget();
     send();
@@ -46,28 +48,4 @@ function showProgress(place, { name }) {
     bar.value = share;
     state.textContent = share < 1 ? `Sending ${name}: ${percent(share)}` : `Checking ${name}…`;
   };
-}
-
-function dropZone(onFile) {
-  const take = ([file]) => file && onFile(file);
-  const input = h("input", { id: "file", type: "file", class: "hidden" });
-  input.addEventListener("change", () => {
-    take([...input.files]);
-    input.value = ""; // the same file may be chosen again
-  });
-  const zone = h(
-    "label",
-    { class: "drop", for: "file" },
-    h("strong", {}, "Drop a file of points here, or choose one"),
-    h("span", { class: "fine" }, FORMATS),
-  );
-  const over = (isOver) => (event) => {
-    event.preventDefault();
-    zone.classList.toggle("over", isOver);
-  };
-  zone.addEventListener("dragover", over(true));
-  zone.addEventListener("dragleave", over(false));
-  zone.addEventListener("drop", over(false));
-  zone.addEventListener("drop", (event) => take(event.dataTransfer.files));
-  return h("div", { class: "dropping" }, input, zone);
 }

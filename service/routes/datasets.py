@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
 from sqlalchemy import select
 
 from api_schemas.common import Page
@@ -18,6 +19,10 @@ from service.tables import DatasetRow
 
 router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=GuardedRoute)
 
+MAX_CHOSEN = 20
+CHOSEN = "numbers of the rows that are wanted, in this order; none: those behind `after`"
+
+RowNumber = Annotated[int, Field(ge=0, lt=2**62)]
 After = Annotated[str | None, after_id("ds")]
 
 
@@ -93,18 +98,22 @@ def list_rows(
     after: AfterRow = -1,
     limit: Limit = 20,
     format: Annotated[Literal["json", "png"] | None, media.FORMAT] = None,
+    chosen: Annotated[
+        list[RowNumber], Query(alias="row", max_length=MAX_CHOSEN, description=CHOSEN)
+    ] = [],  # noqa: B006
     accept: Annotated[str | None, Header()] = None,
 ) -> Page[PointRow] | Response:
     """Points in the data's own columns and units; of images also thumbnails, as PNG."""
     with parts.database.read() as session:
-        row = datasets.get(session, dataset_id)
-    are_images = len(row.shape) > 1 and after + 1 < row.rows
+        dataset = datasets.get(session, dataset_id)
+    rows = datasets.chosen_rows(dataset, chosen) if chosen else range(after + 1, dataset.rows)
+    are_images = len(dataset.shape) > 1 and len(rows) > 0
     offered = [media.JSON, media.PNG] if are_images else [media.JSON]
     media_type = media.choose(accept, offered, format)
-    points = datasets.points(parts.storage, row, after, limit)
+    points = datasets.points(parts.storage, dataset, rows, limit)
     if media_type == media.PNG:
         return Response(parts.inference.run(lambda: grid(points)), media_type=media.PNG)
-    return datasets.rows_page(row, points, after)
+    return datasets.rows_page(dataset, points, rows)
 
 
 def _store(

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from api_schemas.common import Page
-from api_schemas.models import Component, ComponentDetail, Model
-from service import answers, components, media, models, openapi, uploads
+from api_schemas.models import Comparison, Component, ComponentDetail, Model
+from service import answers, comparison, components, media, models, openapi, uploads
 from service.archives import export
 from service.dependencies import FileDep, PartsDep
 from service.paging import AfterRow, Limit, after_id, matching, newest_first
@@ -111,13 +111,20 @@ def export_model(parts: PartsDep, ref: str) -> StreamingResponse:
     return answers.answer(parts.storage, media.ZIP, headers, write)
 
 
+@router.get("/{ref}/comparison", responses=responses(404, 422, 503))
+def compare_models(parts: PartsDep, ref: str, other: str) -> Comparison:
+    """How far this model and another, trained on the same data set, agree on its points."""
+    with parts.database.read() as session:
+        return comparison.compare(session, models.get(session, ref), models.get(session, other))
+
+
 @router.get("/{ref}/components", responses=responses(404, 422, 503))
 def list_components(
     parts: PartsDep, ref: str, after: AfterRow = -1, limit: Limit = 20
 ) -> Page[Component]:
     """The components of a model, in order."""
     with parts.database.read() as session:
-        return components.page(models.get(session, ref), after, limit)
+        return components.page(session, models.get(session, ref), after, limit)
 
 
 @router.get("/{ref}/components/{component}", responses=responses(404, 422, 503))

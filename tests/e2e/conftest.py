@@ -10,7 +10,9 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser
 
+from tests.browser import Tab, chromium, tab
 from tests.points import npy
 from tests.servers import embedded_service
 
@@ -93,3 +95,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         httpx.Client(base_url=address, timeout=60) as http,
     ):
         yield Client(http)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, client: Client) -> Iterator[Tab]:
+    """A tab that a module's tests share."""
+    with tab(browser, str(client.http.base_url).rstrip("/")) as opened:
+        yield opened

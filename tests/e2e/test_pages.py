@@ -1,7 +1,6 @@
 """The web pages in a real browser."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from service import jobs, keys
 from service.scatter import PALETTE
-from tests.browser import PHONE, Tab, chromium, tab
+from tests.browser import PHONE, Tab, tab
 from tests.e2e.conftest import SHORT, Client
 from tests.points import digits, npy, three_blobs
 from tests.service import rows
@@ -23,19 +22,6 @@ DROP = """([name, text]) => {
     const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
     document.querySelector(".drop").dispatchEvent(drop);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def opened(browser: Browser, client: Client) -> Iterator[Tab]:
-    """A tab that the tests share."""
-    with tab(browser, str(client.http.base_url).rstrip("/")) as opened:
-        yield opened
 
 
 def test_the_first_view_is_light(opened: Tab) -> None:

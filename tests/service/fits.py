@@ -1,5 +1,7 @@
 """Published models for tests that need no worker."""
 
+from typing import Any
+
 import numpy as np
 
 from service import jobs, models
@@ -32,6 +34,6 @@ def publish(database: Database, fit: Fit, claim: jobs.Claim | None = None) -> st
 
 def bare_summary(fit: Fit) -> Summary:
     """Of a fit whose training points are not at hand."""
-    nothing: list[list[int]] = [[] for _ in range(fit.mixture.components)]
+    nothing: list[Any] = [[] for _ in range(fit.mixture.components)]
     confidence = np.ones(len(fit.partition), np.float32)
-    return Summary(fit.partition, confidence, nothing, [[] for _ in nothing])
+    return Summary(fit.partition, confidence, None, nothing, nothing, nothing, [])

@@ -59,6 +59,7 @@ def blank_model(components: int = 3, model_id: str | None = None) -> ModelRow:
         metrics={},
         config={},
         provenance={"source": "imported"},
+        whole=[],
     )
 
 

@@ -152,6 +152,8 @@ def test_an_archive_comes_back_as_one_model(exported: Path, fit: Fit, database: 
     assert view.provenance.origin == archive.manifest.id
     assert view.sizes == np.bincount(fit.partition).tolist()
     assert {feature.name for feature in shown.features} == {"x", "y"}
+    assert all(feature.whole and feature.quantiles for feature in shown.features)
+    assert len(shown.posterior) == fit.mixture.components
     assert shown.typical == []
 
 

@@ -66,6 +66,6 @@ def test_a_rare_component_is_found_by_the_index(database: Database, fit: Fit) ->
     publish(database, fit._replace(partition=partition))
     with database.read() as session:
         source = assignments.of_model(models.get(session, "default"))
-        first_rows = assignments._first_rows(session, source, 1, 0)
+        first_rows = assignments.first_rows(session, source, 1)
         page = assignments.page(session, source, 1, -1, 7)
     assert ([row.row for row in page.data], first_rows) == ([299], [256])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+import service.features
+from api_schemas.models import QUANTILES
 from service import components, models, summaries
 from service.database import Database
 from service.storage import Folder
@@ -24,6 +26,7 @@ def fit() -> Fit:
 def test_features_are_those_of_the_members(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     points = three_blobs()[0]
     monkeypatch.setattr("trainer.points.CHUNK_VALUES", 64)
+    monkeypatch.setattr(service.features, "QUANTILE_POINTS", 150)
     summary = summaries.summarise(fit.mixture, points, fit.partition)
     assert summary.sizes == np.bincount(fit.partition).tolist()
     for j, features in enumerate(summary.features):
@@ -32,13 +35,36 @@ def test_features_are_those_of_the_members(fit: Fit, monkeypatch: pytest.MonkeyP
         shift = (mean - points.mean(0)) / points.std(0)
         found = [[f.mean, f.deviation, f.shift] for f in features]
         np.testing.assert_allclose(found, np.stack([mean, deviation, shift], 1), atol=1e-9)
+        quantiles = np.quantile(members, QUANTILES, axis=0).T  # 100 members: all of them
+        np.testing.assert_allclose([f.quantiles for f in features], quantiles)
+    whole = [[s.mean, s.deviation] for s in summary.whole]
+    np.testing.assert_allclose(whole, np.stack([points.mean(0), points.std(0)], 1))
+    roughly = np.quantile(points, QUANTILES, axis=0).T  # by half of the points
+    np.testing.assert_allclose([s.quantiles for s in summary.whole], roughly, atol=2)
+
+
+def test_posteriors_tell_which_components_are_close(fit: Fit) -> None:
+    points = three_blobs()[0]
+    summary = summaries.summarise(fit.mixture, points, fit.partition)
+    posterior = fit.mixture.posterior(points)
+    expected = [posterior[fit.partition == j].mean(0) for j in range(3)]
+    np.testing.assert_allclose(summary.posterior, expected, atol=1e-6)
+
+
+def test_outlier_scores_are_about_those_of_assign(fit: Fit) -> None:
+    points = three_blobs()[0]
+    score = summaries.summarise(fit.mixture, points, fit.partition).outlier_score
+    assert score is not None
+    expected = fit.mixture.outlier_score(points)
+    assert np.corrcoef(score, expected)[0, 1] > 0.97
+    np.testing.assert_allclose(score[expected > 0.9], expected[expected > 0.9], atol=0.03)
 
 
 def test_typical_members_lie_where_the_component_is_densest(
     fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = three_blobs()[0]
-    monkeypatch.setattr(summaries, "CHUNK_VALUES", 64)
+    monkeypatch.setattr("trainer.mixture.DENSITY_CHUNK_VALUES", 64)
     summary = summaries.summarise(fit.mixture, points, fit.partition)
     for j, rows in enumerate(summary.typical):
         assert len(rows) == summaries.TYPICAL
@@ -57,12 +83,14 @@ def test_images_and_generators_without_a_density(points: Points, options: dict[s
     summary = summaries.summarise(fit.mixture, points, fit.partition)
     assert [bool(features) for features in summary.features] == [points.ndim == 2] * 3
     assert all(len(rows) == summaries.TYPICAL for rows in summary.typical)
+    assert (summary.outlier_score is None) == ("generator" in options)
 
 
 def test_a_component_without_members(fit: Fit) -> None:
     nothing_of_0 = np.where(fit.partition == 0, 1, fit.partition)
     summary = summaries.summarise(fit.mixture, three_blobs()[0], nothing_of_0)
     assert (summary.typical[0], summary.sizes[0]) == ([], 0)
+    assert summary.posterior[0] == [0, 0, 0]
     assert torch.isfinite(torch.tensor([f.mean for f in summary.features[0]])).all()
 
 
@@ -80,10 +108,11 @@ def test_members_are_shown_in_the_data_s_own_columns(
     with database.read() as session:
         model = models.get(session, "default")
         known = components.known(session, model, 2)
-        page = components.page(model, 0, 1)
+        page = components.page(session, model, 0, 1)
     shown = components.detail(storage, known, points[:3])
     for member in shown.typical:
         assert member.values == dict(zip("xy", points[member.row].tolist(), strict=True))
+    assert all(feature.whole for feature in shown.features)
     assert shown.samples[0] == dict(zip("xy", points[0].tolist(), strict=True))
     assert abs(shown.features[0].shift) >= abs(shown.features[1].shift)
     assert ([item.component for item in page.data], page.has_more) == ([1], True)

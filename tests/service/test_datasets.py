@@ -1,12 +1,14 @@
 """Uploads are stored whole or not at all."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from api_schemas.datasets import DatasetOptions
+from api_schemas.common import Page
+from api_schemas.datasets import DatasetOptions, PointRow
 from api_schemas.jobs import JobRequest
 from service import datasets, jobs
 from service.database import Database
@@ -152,14 +154,20 @@ def test_rows_in_the_datas_own_units(
     dataset, _ = store(database, storage, tmp_path)
     with database.read() as session:
         row = datasets.get(session, dataset)
-    page = datasets.rows_page(row, datasets.points(storage, row, -1, 1), -1)
-    assert [(item.row, item.values) for item in page.data] == [(0, {"x": 1, "y": 2})]
-    assert page.has_more
-    page = datasets.rows_page(row, datasets.points(storage, row, 0, 5), 0)
-    assert ([item.row for item in page.data], page.has_more) == ([1], False)
-    assert datasets.rows_page(row, datasets.points(storage, row, 7, 5), 7).data == []
+
+    def page(rows: Sequence[int], limit: int) -> Page[PointRow]:
+        return datasets.rows_page(row, datasets.points(storage, row, rows, limit), rows)
+
+    first = page(range(2), 1)
+    assert [(item.row, item.values) for item in first.data] == [(0, {"x": 1, "y": 2})]
+    assert first.has_more
+    chosen = page(datasets.chosen_rows(row, [1, 0]), 5)
+    assert ([item.row for item in chosen.data], chosen.has_more) == ([1, 0], False)
+    assert page(range(8, 2), 5).data == []
+    with pytest.raises(InvalidInput, match="there is no row 2"):
+        datasets.chosen_rows(row, [1, 2])
     monkeypatch.setattr(datasets, "MAX_PAGE_VALUES", 3)
-    assert len(datasets.points(storage, row, -1, 2)) == 1
+    assert len(page(range(2), 2).data) == 1
 
 
 def test_points_that_are_deleted_while_they_are_asked_for(
@@ -170,4 +178,4 @@ def test_points_that_are_deleted_while_they_are_asked_for(
         row = datasets.get(session, dataset_id)
     datasets.delete(database, storage, dataset_id)
     with pytest.raises(NotFound, match="are no longer there"):
-        datasets.points(storage, row, -1, 1)
+        datasets.points(storage, row, range(2), 1)

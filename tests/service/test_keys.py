@@ -104,7 +104,7 @@ def alices(database: Database) -> dict[type, str]:
         job = rows.job(session)
         model = ModelRow(id="mdl_a", name="a", job_id=job.id, weights_bytes=0, shape=[2])
         model.columns, model.alpha, model.sizes = [], [1.0], [1]
-        model.metrics, model.config, model.provenance = {}, {}, {}
+        model.metrics, model.config, model.provenance, model.whole = {}, {}, {}, []
         session.add(model)
         session.flush()
         aliases.pin(session, "best", model.id)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from sklearn.metrics.cluster import contingency_matrix
 
-from trainer.evaluation.clustering import agreement
+from trainer.evaluation.clustering import agreement, agreement_of
 from trainer.evaluation.coverage import coverage
 from trainer.evaluation.density import choose_bandwidth, mean_log_likelihood
 from trainer.evaluation.frechet import frechet_distance
@@ -117,3 +118,12 @@ def test_coverage_counts_the_modes_that_are_reached() -> None:
     assert coverage(points, points) == 1
     assert coverage(points, normal(600, 2, 2)) == pytest.approx(0.5, abs=0.02)
     assert coverage(normal(1000, 2, 3), normal(1000, 2, 4)) == pytest.approx(1 - 2**-5, abs=0.02)
+
+
+def test_agreement_by_a_table_is_that_of_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 500)
+    partition = np.where(rng.random(500) < 0.7, labels, rng.integers(0, 6, 500))
+    table = contingency_matrix(labels, partition)
+    assert agreement_of(table) == pytest.approx(agreement(labels, partition))
+    assert agreement_of(np.array([[7]])) == (1, 1, 1)
