@@ -1,4 +1,4 @@
-"""One stack for all tests of a module, whole again before each; and how many of them there are."""
+"""One stack for all tests, whole again before each; and how many of them there are."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,25 @@ import pytest
 from tests.faults.breakpoints import POINTS
 from tests.faults.stack import VICTIMS, Stack, running_stack
 
-# each victim and each point at least once
+# each point once
 FEW = [
     ("child", "in publish"),
     ("worker", "between checkpoint and event"),
     ("broker without its data", "before claim"),
-    ("postgres", "in publish"),
+    ("postgres", "in training"),
 ]
-FEW_RUNS = 4
-WAYS = ("to the database", "to the broker")
+FEW_RUNS = 3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "whole: a test of `make test-faults` alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--fault-runs"):
+        whole = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=whole)
+        items[:] = [item for item in items if item not in whole]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -24,17 +34,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "victim" in metafunc.fixturenames:
         every = [(victim, point) for point in POINTS for victim in VICTIMS]
         metafunc.parametrize(("victim", "point"), every if runs else FEW)
-    if "way" in metafunc.fixturenames:
-        every = [(way, state) for way in WAYS for state in ("cut", "silent")]
-        metafunc.parametrize(("way", "state"), every if runs else every[1:2])
     if "seed" in metafunc.fixturenames:
         seeds = range(runs or FEW_RUNS) if seed is None else [seed]
         metafunc.parametrize("seed", seeds)
 
 
 @pytest.fixture(scope="package")
-def running() -> Iterator[Stack]:
-    with running_stack() as stack:
+def running(pytestconfig: pytest.Config) -> Iterator[Stack]:
+    # disks outlive a test run that is killed, so that most runs mount none
+    with running_stack(small_disks=bool(pytestconfig.getoption("--fault-runs"))) as stack:
         yield stack
 
 

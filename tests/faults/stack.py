@@ -178,12 +178,14 @@ VICTIMS = ("child", "worker", "api", "broker", "broker without its data", "postg
 
 
 @contextmanager
-def running_stack(bucket: str = "") -> Iterator[Stack]:
+def running_stack(bucket: str = "", small_disks: bool = False) -> Iterator[Stack]:
     """A service in which one job has run undisturbed, over a folder or the bucket of an URL."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kvae-faults-")))
         for name, size in DISKS.items():
-            opened.enter_context(_disk(folder / name, size))
+            (folder / name).mkdir(parents=True)
+            if small_disks and os.geteuid() == 0:
+                opened.enter_context(_small_disk(folder / name, size))
         postgres, database = _postgres(folder)
         broker, socket = _broker(folder)
         for part in (postgres, broker):
@@ -242,12 +244,10 @@ def running_stack(bucket: str = "") -> Iterator[Stack]:
 
 
 @contextmanager
-def _disk(folder: Path, size: str) -> Iterator[None]:
-    """A folder on a small disk of its own, where that can be had."""
-    folder.mkdir(parents=True)
-    mounted = os.geteuid() == 0 and not subprocess.call(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], stderr=subprocess.DEVNULL
-    )
+def _small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A folder as a disk of its own, where that is allowed."""
+    mount: list[str | Path] = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    mounted = not subprocess.call(mount, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:

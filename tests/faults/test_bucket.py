@@ -17,11 +17,8 @@ from tests.servers import S3_CREDENTIALS, wait_for
 ROWS = 1 << 22  # 64 MB
 
 
-def test_a_bucket_that_fails_in_mid_write(
-    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not request.config.getoption("--fault-runs"):
-        pytest.skip("its own stack takes long: see make test-faults")
+@pytest.mark.whole
+def test_a_bucket_that_fails_in_mid_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in S3_CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     server, url = s3_part(tmp_path)

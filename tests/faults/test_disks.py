@@ -28,6 +28,7 @@ def full(disk: Path) -> Iterator[None]:
         ballast.unlink()
 
 
+@pytest.mark.whole
 def test_no_room_for_blobs(stack: Stack) -> None:
     job = stack.submit(iterations=8)
     stack.until(job, "running", iteration=1)
@@ -41,6 +42,7 @@ def test_no_room_for_blobs(stack: Stack) -> None:
     assert violations(stack.database, stack.storage) == []
 
 
+@pytest.mark.whole
 def test_no_room_for_the_database(stack: Stack) -> None:
     job = stack.submit(iterations=8)
     stack.until(job, "running", iteration=1)

@@ -2,11 +2,16 @@
 
 import time
 
+import pytest
+
 from tests.faults.invariants import violations
 from tests.faults.proxy import State
 from tests.faults.stack import LEASE_SECONDS, Stack
 
 
+@pytest.mark.whole
+@pytest.mark.parametrize("way", ["to the database", "to the broker"])
+@pytest.mark.parametrize("state", ["cut", "silent"])
 def test_the_network_fails(stack: Stack, way: str, state: State) -> None:
     proxy = stack.to_database if way == "to the database" else stack.to_broker
     job = stack.submit(iterations=12)

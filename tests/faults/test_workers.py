@@ -12,7 +12,9 @@ from tests.faults.stack import LEASE_SECONDS, Stack
 from tests.servers import wait_for
 
 
-@pytest.mark.parametrize("point", ["in training", "in publish"])
+@pytest.mark.parametrize(
+    "point", [pytest.param("in training", marks=pytest.mark.whole), "in publish"]
+)
 def test_a_worker_that_is_paused_past_its_lease(stack: Stack, point: str) -> None:
     with stop_at(stack.url, point) as until_reached:
         job = stack.submit()
@@ -29,6 +31,7 @@ def test_a_worker_that_is_paused_past_its_lease(stack: Stack, point: str) -> Non
     assert violations(stack.database, stack.storage) == []
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("hours", [-30, 30])
 def test_a_worker_whose_clock_is_wrong(stack: Stack, hours: int) -> None:
     stack.worker.kill()

@@ -1,16 +1,26 @@
-"""kill -9 of any process at any time: `make test-faults` does it 200 times. What a seed does is
-done again by `pytest tests/faults/test_random_times.py --seed SEED`."""
+"""kill -9 of each process, at each point of a job's life and at random times. `make test-faults`
+does both whole, 200 times at random; `pytest tests/faults -k random --seed SEED` does one again."""
 
 import random
 import time
 
+from tests.faults.breakpoints import stop_at
 from tests.faults.invariants import violations
 from tests.faults.stack import VICTIMS, Stack
 
 SECONDS = 3.0  # what a job takes, about
 
 
-def test_a_process_is_killed(stack: Stack, seed: int) -> None:
+def test_killed_at_a_named_point(stack: Stack, victim: str, point: str) -> None:
+    with stop_at(stack.url, point) as until_reached:
+        job = stack.submit()
+        until_reached()
+        stack.strike(victim)
+    assert stack.until_ended(job) == "succeeded"
+    assert violations(stack.database, stack.storage, stack.undisturbed, job) == []
+
+
+def test_killed_at_a_random_time(stack: Stack, seed: int) -> None:
     chosen = random.Random(seed)
     victim, at = chosen.choice(VICTIMS), chosen.uniform(0, SECONDS)
     print(f"seed {seed}: {victim} after {at:.3f} s")  # pytest shows it of what fails
