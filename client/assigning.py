@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from api_schemas.inference import AssignField
 from client import media
 from client.bodies import Body, array_body, is_pandas, is_table, table_body
-from client.samples import read_array, read_table
-
-FIELDS = {"component": "components", "log_density": "log_densities"}  # by their names in tables
+from client.samples import read_array, read_arrays, read_table
 
 
 def to_assign(points: Any) -> Body:
@@ -26,28 +23,14 @@ def to_assign(points: Any) -> Body:
 
 def answer_type(points: Any, include: Sequence[AssignField]) -> str:
     """The media type to ask for."""
-    return media.NPY if isinstance(points, np.ndarray) and not include else media.ARROW
+    if isinstance(points, np.ndarray):
+        return media.NPZ if include else media.NPY
+    return media.ARROW
 
 
 def assigned(points: Any, include: Sequence[AssignField], content: bytes) -> Any:
     """What `KVAE.assign` returns, of such an answer."""
-    if answer_type(points, include) == media.NPY:
-        return read_array(content)
+    if isinstance(points, np.ndarray):
+        return read_arrays(content) if include else read_array(content)
     table = read_table(content)
-    if is_pandas(points):
-        return table.to_pandas().set_index(points.index)
-    return _arrays(table) if isinstance(points, np.ndarray) else table
-
-
-def _arrays(table: Any) -> dict[str, NDArray[Any]]:
-    """Columns (N,) by field; posterior_0, posterior_1, ... side by side as posterior, (N, K)."""
-    arrays: dict[str, NDArray[Any]] = {}
-    wide: dict[str, list[NDArray[Any]]] = {}
-    for column in table.column_names:
-        values = table.column(column).to_numpy()
-        name, _, j = column.rpartition("_")
-        if j.isdecimal():
-            wide.setdefault(FIELDS.get(name, name), []).append(values)
-        else:
-            arrays[FIELDS.get(column, column)] = values
-    return arrays | {field: np.stack(columns, 1) for field, columns in wide.items()}
+    return table.to_pandas().set_index(points.index) if is_pandas(points) else table

@@ -24,8 +24,8 @@ def assign(
     """Find the component of each row of POINTS.
 
     POINTS is a file, - for stdin, or the id of a data set, which workers then share. The answers
-    are in the order of the rows. A table's columns are matched by name. Images are NPY, PNG, JPEG,
-    or a ZIP of these.
+    are in the order of the rows. A table's columns are matched by name. Images are NPY, NPZ, PNG,
+    JPEG, or a ZIP of such pictures.
 
     \b
     Examples:

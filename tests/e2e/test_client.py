@@ -42,7 +42,7 @@ def mixed(kvae: KVAE) -> Model:
 def test_from_a_file_to_a_model(
     kvae: KVAE, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    FRAME[["x", "y"]].to_csv(tmp_path / "blobs.csv", index=False)
+    FRAME[["y", "x"]].to_csv(tmp_path / "blobs.csv", index=False)  # what no other test uploads
     model = kvae.train(tmp_path / "blobs.csv", 3, config=SHORT, seed=3)
     assert (model.name, model.config.seed, model.rows) == ("blobs.csv", 3, 300)
     out, err = capfd.readouterr()
