@@ -21,9 +21,13 @@ def create_bare() -> FastAPI:
 
 
 def create_guarded() -> FastAPI:
-    """The service, whose every request has an id, a caller, a limit, a log line and its figures."""
+    """The service, whose every request has an id, a caller, a limit, a log line and its figures.
+
+    The endpoint comes first, as /assign does: each router before it would cost a look at it.
+    """
     app = create_app()
     router = APIRouter(route_class=GuardedRoute)
     router.post(PATH)(constant)
     app.include_router(router)
+    app.router.routes.insert(0, app.router.routes.pop())
     return app

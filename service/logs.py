@@ -6,10 +6,11 @@ Ids are bound to the context (``structlog.contextvars``), so that any module's p
 
 import logging
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import Processor
 
 from service.settings import Settings
@@ -31,12 +32,12 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         without_secrets,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendered: Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(_json)
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(
             colors=False, exception_formatter=structlog.dev.plain_traceback
@@ -49,12 +50,19 @@ def configure(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendered],
         )
     )
+    # what no line tells: where it was written, by which thread and process
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for name in FRAMEWORKS:  # they bring handlers of their own
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # it writes queries; we have our own line
+
+
+def _json(event: Any, default: Callable[[Any], Any]) -> str:
+    return to_json(event, fallback=default).decode()
 
 
 def without_secrets(

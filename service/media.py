@@ -47,7 +47,9 @@ def choose(accept: str | None, offered: Sequence[str], format: str | None = None
     """The offered type of this format or, with none named, the one that an Accept header likes
     best. Raises NotAcceptable."""
     accept = FORMATS[format] if format else accept
-    wanted = [_preference(part) for part in (accept or "*/*").split(",")]
+    if accept is None or accept == "*/*":
+        return offered[0]
+    wanted = [_preference(part) for part in accept.split(",")]
     qualities = {media: _quality(media, wanted) for media in offered}
     best = max(offered, key=lambda media: qualities[media])
     if not qualities[best]:

@@ -25,7 +25,7 @@ from service import (
     uploads,
 )
 from service.batches import Batch, Conversion, PointSpec, open_batch
-from service.dependencies import Parts, PartsDep
+from service.dependencies import Parts, PartsDep, parts_of
 from service.errors import InvalidInput
 from service.inference import Open
 from service.pictures import picture
@@ -85,7 +85,6 @@ SampleFormat = Literal[AssignFormat, "png"]
 )
 async def assign(
     request: Request,
-    parts: PartsDep,
     ref: Ref = models.DEFAULT_ALIAS,
     include: Annotated[list[AssignField], Query(description="also answer these")] = [],  # noqa: B006
     dataset: Annotated[str | None, Query(description=STORED)] = None,
@@ -108,10 +107,11 @@ async def assign(
     succeeded `/jobs/{job_id}/assignments` has components and confidence, and the outlier score if
     it is asked for. Its columns are matched by name as well, those of arrays by place.
     """
+    # few parameters: each one declared costs more time than assigning a point does
+    parts = await parts_of(request)
     if dataset is not None:
         await _refuse_body(request)
         return await run_in_threadpool(_assign_stored, request, parts, ref, dataset, include)
-    # few parameters: each one declared costs more time than assigning a point does
     offered = [kind for kind in ASSIGN_TYPES if not (include and kind == media.NPY)]
     media_type = media.choose(request.headers.get("accept"), offered, format)
     cap = parts.settings.max_points_bytes

@@ -1,5 +1,6 @@
 """Connections and threads: how many there are, and what waits for them."""
 
+import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,12 @@ def test_no_connection_is_held_while_another_is_waited_for(tmp_path: Path) -> No
         model = publish(database, fit_blobs(), columns)
         component = f"{address}/models/{model}/components/0"
         wait_for(lambda: ask(component, 200), AssertionError)  # the sweeper needs the one as well
+
+
+def test_no_request_waits_for_a_look_at_all_objects(tmp_path: Path) -> None:
+    with api_server(tmp_path):
+        assert gc.get_freeze_count() > 100_000
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.mark.usefixtures("one_connection")
