@@ -185,6 +185,11 @@ def service_processes(
         yield address
 
 
+def heed_interrupts() -> None:
+    """Of a process to be: what a script starts with & is born to ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def embedded_service(
     folder: Path, environment: dict[str, str] | None = None
@@ -194,7 +199,7 @@ def embedded_service(
 
     def prepare() -> None:
         die_with_parent(parent)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script starts with &
+        heed_interrupts()
 
     command = [sys.executable, "-m", "service", "up", "--port", "0", "--folder", str(folder)]
     with subprocess.Popen(

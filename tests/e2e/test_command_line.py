@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from client.cli.main import kvae
 from tests.e2e.conftest import SHORT, Client
 from tests.points import three_blobs
+from tests.servers import heed_interrupts
 
 POINTS, _ = three_blobs()
 LINES = "".join(f"{x},{y}\n" for x, y in POINTS.tolist())
@@ -160,7 +161,13 @@ def test_a_training_that_is_interrupted_goes_on(
     words = ["train", str(folder / "points.csv"), "-k", "3", *LONG]
     command = [sys.executable, "-m", "client", *words]
     environment = {**os.environ, **address}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    ) as process:
         assert process.stderr
         assert "iteration 1 of 500" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
