@@ -123,8 +123,7 @@ def number() -> None:
     points, _ = synthetic(5, 2_000, seed=0)
     seen, new = points[:1_000], points[1_000:]
     counts = np.arange(1, 9)
-    short = {"iterations": 1, "polish": False}
-    fitted = [KVAE(int(k), options=short).fit(seen) for k in counts]
+    fitted = [KVAE(int(k), options={"iterations": 3}).fit(seen) for k in counts]
     curves = [np.array([k.score_samples(x).mean() for k in fitted]) for x in (seen, new)]
     low, high = np.min(curves), np.max(curves)
     panel = Panel((460, 240), (0.5, low - 0.2, 8.5, high + 0.2))

@@ -4,11 +4,13 @@
 """
 
 import sys
+from collections import Counter
 from typing import Any
 
 import numpy as np
+from rich.columns import Columns
 from rich.console import Console
-from rich.table import Table
+from rich.panel import Panel
 from sklearn.datasets import load_digits
 
 from client import KVAE
@@ -30,17 +32,15 @@ def main(address: str = ADDRESS, **config: Any) -> None:
             j: kvae.sample(1, component=j, seed=0, model=model.id).points[0] for j in range(10)
         }
 
-    table = Table("component", "alpha", "new images", "mostly", "a sample", title="Digits")
+    panels = []
     for j, alpha in enumerate(model.alpha):
-        own = labels[1_500:][found["components"] == j]
-        digit, count = max(
-            ((d, int(sum(own == d))) for d in set(own)), key=lambda dc: dc[1], default=("-", 0)
-        )
-        share = f"{digit} ({count / len(own):.0%})" if len(own) else "-"
-        table.add_row(
-            str(j), f"{alpha:.1%}", str(len(own)), share, ascii_of(drawn[j]), end_section=True
-        )
-    Console().print(table, "The labels were never sent: they only judge. More samples: digits.png")
+        own = labels[1_500:][found["components"] == j].tolist()
+        digits = ", ".join(f"{n} x {digit}" for digit, n in Counter(own).most_common(3))
+        panels.append(Panel(ascii_of(drawn[j]), title=f"{j}: {alpha:.0%}", subtitle=digits))
+    console = Console()
+    console.print("What each component makes up, its alpha, and which new digits it was given:")
+    console.print(Columns(panels))
+    console.print("The labels were never sent: they only judge. More samples are in digits.png.")
 
 
 def ascii_of(image: np.ndarray[Any, Any]) -> str:

@@ -24,23 +24,21 @@ def main(address: str = ADDRESS, **config: Any) -> None:
 
     with KVAE(address) as kvae:
         # text columns become one 0/1 column a category; what is not named is left out
-        options: dict[str, Any] = {"columns": columns, "categories": "onehot"}
-        model = kvae.train(countries, components=6, name="countries", config=config, **options)
+        dataset = kvae.upload(countries, name="countries", columns=columns, categories="onehot")
+        model = kvae.train(dataset, components=6, config=config)
         found = kvae.assign(countries, include=["outlier_score"], model=model.id)
         details = [kvae.models.component(j, model.id) for j in range(6)]
         kvae.sample_file("countries.csv", 200, seed=0, model=model.id)
 
-    table = Table(
-        "component", "rows", "what it is", "in 1952", "in 2007", title="Countries, 1952 to 2007"
-    )
+    table = Table("component", "what it is", "typical", "1952", "2007", title="Countries")
     for detail in details:
         own = countries[found["component"] == detail.component]
-        told = [f"{f.name} {f.mean:.3g} ({f.shift:+.1f})" for f in detail.features[:3]]
-        years = (own[own["year"] == year]["country"] for year in (1952, 2007))
-        some = [f"{len(names)}: {', '.join(names[:3])}" for names in years]
-        table.add_row(
-            str(detail.component), str(detail.size), "\n".join(told), *some, end_section=True
-        )
+        told = [f"{f.name} {f.mean:.2f} ({f.shift:+.1f})" for f in detail.features[:3]]
+        rows = countries.iloc[[point.row for point in detail.typical[:3]]]
+        typical = [f"{row.country} {row.year}" for row in rows.itertuples()]
+        then, now = (str(sum(own.year == year)) for year in (1952, 2007))
+        cells = str(detail.component), "\n".join(told), "\n".join(typical), then, now
+        table.add_row(*cells, end_section=True)
     Console().print(table, "In brackets: standard deviations from the mean of all. Least likely:")
     strangest = countries.assign(outlier=found["outlier_score"]).nlargest(3, "outlier")
     Console().print(strangest[["country", "year", *columns[1:], "outlier"]].to_string(index=False))

@@ -9,7 +9,7 @@ from tests.code_blocks import SHORT
 from tests.e2e.conftest import Client
 
 SAYS = {
-    "images": ("Digits", "digits.png"),
+    "images": ("What each component makes up", "digits.png"),
     "table": ("life expectancy", "Least likely"),
     "embeddings": ("What SciPy can do", "stats"),
     "cells": ("marker genes", "adjusted Rand index"),
