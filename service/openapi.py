@@ -88,7 +88,7 @@ def install(app: FastAPI) -> None:
             document["components"]["schemas"].update(bodies["$defs"])
             document["components"]["securitySchemes"] = BEARER
             _add_examples(document["components"]["schemas"])
-            _drop_media_types(document["paths"])
+            _correct_parameters(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -106,11 +106,19 @@ def _add_examples(schemas: dict[str, dict[str, Any]]) -> None:
             schema["examples"] = [{**page, "has_more": False}]
 
 
-def _drop_media_types(paths: dict[str, dict[str, dict[str, Any]]]) -> None:
-    """OpenAPI ignores header parameters of these names; some of its readers don't."""
+def _correct_parameters(paths: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """OpenAPI ignores header parameters of some names; some of its readers don't."""
     for operation in (operation for methods in paths.values() for operation in methods.values()):
         operation["parameters"] = [
-            parameter
+            {**parameter, "schema": _without_null(parameter["schema"])}
             for parameter in operation.get("parameters", [])
             if parameter["in"] != "header" or parameter["name"].lower() not in MEDIA_TYPE_HEADERS
         ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is left out or has a value: null can't be sent."""
+    match schema.get("anyOf"):
+        case [{**kept}, {"type": "null"}]:
+            return {**{key: schema[key] for key in schema if key != "anyOf"}, **kept}
+    return schema
