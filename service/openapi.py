@@ -118,7 +118,7 @@ def _correct_parameters(paths: dict[str, dict[str, dict[str, Any]]]) -> None:
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter is left out or has a value: null can't be sent."""
-    match schema.get("anyOf"):
-        case [{**kept}, {"type": "null"}]:
-            return {**{key: schema[key] for key in schema if key != "anyOf"}, **kept}
-    return schema
+    kinds = schema.get("anyOf", [])
+    if len(kinds) != 2 or kinds[1] != {"type": "null"}:
+        return schema
+    return {**{key: schema[key] for key in schema if key != "anyOf"}, **kinds[0]}

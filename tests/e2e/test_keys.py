@@ -156,6 +156,7 @@ def test_what_is_anothers_is_not_found(guarded: Guarded) -> None:
         "/assign": {"json": {"points": [[0, 0]]}, "params": {"model": model}},
         "/sample": {"params": {"model": model}},
         "/aliases/{name}": {"json": {"model": model}},
+        "/models/{ref}/comparison": {"params": {"other": model}},
         "/v2/models/{name}/infer": {"json": INFER},
         "/v2/models/{name}/versions/{version}/infer": {"json": INFER},
     }
