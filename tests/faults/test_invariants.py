@@ -115,7 +115,9 @@ def alpha_of_more(session: Session) -> None:
 
 def half_of_the_assignments(session: Session) -> None:
     half = b"\0\0" * 150
-    session.execute(update(AssignmentChunkRow).values(components=half, confidences=half))
+    session.execute(
+        update(AssignmentChunkRow).values(components=half, confidences=half, outlier_scores=half)
+    )
 
 
 def no_index(session: Session) -> None:
