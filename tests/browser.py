@@ -28,6 +28,7 @@ class Tab:
 
     def open(self, place: str) -> None:
         """Go to a place such as "#/jobs", and wait for its heading."""
+        self.page.goto("about:blank")  # or the heading might be that of the page before
         self.page.goto(f"{self.address}/{place}")
         self.page.wait_for_selector("h1")
 

@@ -14,6 +14,7 @@ from tests.points import digits, three_blobs
 from tests.service.api import picture
 
 FAIR = {**SHORT, "iterations": 1}
+IMAGES = digits()[0][:60] * 15
 HASTY = {"iterations": 1, "pretraining_epochs": 10, "epochs": 5, "estimator_epochs": 20}
 
 
@@ -22,7 +23,7 @@ def trained(client: Client) -> list[str]:
     """Models of three and of two components over one table, and one of images."""
     table = "x,y\n" + "".join(f"{x},{y}\n" for x, y in three_blobs()[0])
     dataset = client.http.post("/datasets?name=blobs", content=table).json()["id"]
-    images = client.upload(digits()[0][:60])["id"]
+    images = client.upload(IMAGES)["id"]
     jobs = [
         client.submit(dataset, 3, name="three", config=FAIR)["id"],
         client.submit(dataset, 2, name="two", config=HASTY)["id"],
@@ -110,7 +111,7 @@ def test_dropped_images_are_assigned(opened: Tab, trained: list[str]) -> None:
     page = opened.page
     opened.open(f"#/try/{trained[2]}")
     files = [
-        {"name": f"{at}.png", "mimeType": "image/png", "buffer": picture(digits()[0][at] * 15)}
+        {"name": f"{at}.png", "mimeType": "image/png", "buffer": picture(IMAGES[at])}
         for at in range(2)
     ]
     page.locator("#assign-file").set_input_files(files)  # type: ignore[arg-type]
