@@ -9,12 +9,12 @@ from typing import IO, Any
 
 from api_schemas.jobs import Checkpoint, Job, JobDelivery, JobEvent, JobStatus, JobType
 from client import media
+from client.assignments import read_assignments, write_assignments
 from client.connection import Connection, parsed, path_of
 from client.errors import Conflict, JobCancelled, JobFailed, Unreachable
 from client.events import read_events
-from client.files import write_answer
 from client.progress import shown
-from client.samples import Format, accepted, read
+from client.samples import Format
 
 FIRST_POLL, LONGEST_POLL = 0.1, 1.0
 
@@ -119,10 +119,7 @@ class Jobs:
 
         Raises NotFound, or Conflict before the job has succeeded.
         """
-        path = path_of("jobs", job, "assignments")
-        headers = {"Accept": accepted(format, media.NPY)}
-        query = {"component": component}
-        return read(self._connection.request("GET", path, query, headers=headers).content, format)
+        return read_assignments(self._connection, ("jobs", job), component, format)
 
     def assignments_file(
         self,
@@ -133,6 +130,4 @@ class Jobs:
         media_type: str | None = None,
     ) -> None:
         """The same into a file: CSV, Parquet, Arrow or NPY. Raises NotFound, Conflict, OSError."""
-        headers = {"Accept": media_type or media.type_to_write(str(target))}
-        path = path_of("jobs", job, "assignments")
-        write_answer(self._connection, target, "GET", path, {"component": component}, headers)
+        write_assignments(self._connection, target, ("jobs", job), component, media_type)

@@ -6,10 +6,11 @@ from typing import IO, Any
 
 from api_schemas.models import Alias, Component, ComponentDetail, Model
 from client import media
+from client.assignments import read_assignments, write_assignments
 from client.bodies import Body, file_body
 from client.connection import Connection, parsed, path_of
 from client.files import write_answer
-from client.samples import Format, accepted, read
+from client.samples import Format
 
 DEFAULT = "default"
 
@@ -46,10 +47,7 @@ class Models:
     ) -> Any:
         """The components of the training points: records of row, component and confidence, as a
         structured array, DataFrame or pyarrow.Table. Raises NotFound."""
-        path = path_of("models", model, "assignments")
-        headers = {"Accept": accepted(format, media.NPY)}
-        query = {"component": component}
-        return read(self._connection.request("GET", path, query, headers=headers).content, format)
+        return read_assignments(self._connection, ("models", model), component, format)
 
     def assignments_file(
         self,
@@ -60,9 +58,7 @@ class Models:
         media_type: str | None = None,
     ) -> None:
         """The same into a file: CSV, Parquet, Arrow or NPY. Raises NotFound or OSError."""
-        headers = {"Accept": media_type or media.type_to_write(str(target))}
-        path = path_of("models", model, "assignments")
-        write_answer(self._connection, target, "GET", path, {"component": component}, headers)
+        write_assignments(self._connection, target, ("models", model), component, media_type)
 
     def export(self, target: str | Path | IO[bytes], model: str = DEFAULT) -> None:
         """Write it as one archive that loads without the service. Raises NotFound or OSError."""
