@@ -92,6 +92,7 @@ def test_a_job_is_cancelled_and_resumed(opened: Tab, client: Client) -> None:
     expect(page.get_by_role("alert")).to_contain_text(f"is needed by '{job['id']}'")
     page.get_by_role("button", name="Keep").click()
     page.get_by_role("link", name="digits").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page).to_have_title("Jobs · kVAE")

@@ -20,6 +20,7 @@ from service.settings import Settings
 from service.storage import Folder
 from service.table_types import utc_now
 from service.tables import JobPartRow
+from service.worker import assigning
 from service.worker.assigning import AssignRunner
 from tests.points import digits, npy, three_blobs
 from tests.servers import broker_server
@@ -186,7 +187,7 @@ def test_a_database_that_fails_is_no_end(
         raise OperationalError("", None, Exception("the server went away"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(assign_jobs, "finish", fail)
+        patch.setattr(assigning, "load", fail)
         job_id = ran(runner, fit, columns, POINTS)
     with runner.database.write() as session:
         assert jobs.get(session, job_id).status == "running"
