@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each makes the environment it needs; nothing is installed elsewhere.
 .DEFAULT_GOAL := help
-.PHONY: help env demo serve test test-faults check docs pictures audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
+.PHONY: help env demo serve test test-faults test-machines check docs pictures audit paper bench-clustering bench-training bench-serving bench-storing bench-ingest soak format constraints clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= digits
@@ -38,6 +38,9 @@ test: $(INSTALLED) ## run the whole suite, with real servers and processes
 
 test-faults: $(INSTALLED) ## kill every process at every point and 200 times at random, cut its network, fill its disks
 	@exec $(BIN)/pytest tests/faults --fault-runs $(RUNS) --durations 5
+
+test-machines: $(INSTALLED) ## the end-to-end tests against two machines on PostgreSQL and S3
+	@exec $(BIN)/pytest tests/e2e --machines -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations, documentation
 	$(BIN)/ruff format --check .

@@ -20,9 +20,10 @@ NewDatabase = Callable[[str], AbstractContextManager[str]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How far the tests of `tests/faults` go."""
+    """How far the tests of `tests/faults` go, and what those of `tests/e2e` run against."""
     parser.addoption("--fault-runs", type=int, default=0, help="processes killed at random times")
     parser.addoption("--seed", type=int, help="repeat one of these")
+    parser.addoption("--machines", action="store_true", help="two, with PostgreSQL and S3")
 
 
 def pytest_configure() -> None:

@@ -1,9 +1,12 @@
 """The running service, as a client sees it."""
 
+import asyncio
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import count, cycle
 from typing import Any
 
 import httpx
@@ -13,8 +16,10 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
 from tests.browser import Tab, chromium, tab
+from tests.conftest import NewDatabase
 from tests.points import npy
-from tests.servers import embedded_service
+from tests.proxy import Proxy
+from tests.servers import broker_server, embedded_service, service_processes
 
 NPY = "application/x-npy"
 SHORT = {"iterations": 2, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 60}
@@ -86,14 +91,74 @@ class Client:
         return from_npy(self.http.get("/sample", params=query, headers={"Accept": NPY}))
 
 
+Machine = Callable[[str], AbstractContextManager[str]]
+Cluster = Callable[[], AbstractContextManager[Machine]]
+
+
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of an embedded stack that all tests share."""
-    folder = tmp_path_factory.mktemp("stack")
+def cluster(
+    s3: str,
+    postgres: NewDatabase,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Cluster:
+    """Starts PostgreSQL, broker and bucket, which are all that machines share; yields what starts
+    a machine of this name, with an API and a worker, and yields its address."""
+
+    numbers = count()
+
+    @contextmanager
+    def start() -> Iterator[Machine]:
+        blobs = s3.replace("/blobs", f"/cluster-{next(numbers)}")
+        with postgres(migrated_template) as database, broker_server() as broker:
+
+            def machine(name: str) -> AbstractContextManager[str]:
+                folder = tmp_path_factory.mktemp(name)
+                storage = {"KVAE_STORAGE_URL": blobs, "KVAE_CACHE_PATH": str(folder / "cache")}
+                return service_processes(folder, database, broker, {**ENVIRONMENT, **storage})
+
+            yield machine
+
+    return start
+
+
+@contextmanager
+def in_turns(addresses: list[str]) -> Iterator[str]:
+    """An address behind which these get a connection each in turn."""
+    urls = cycle([httpx.URL(address) for address in addresses])
+
+    async def connect() -> Any:
+        url = next(urls)
+        return await asyncio.open_connection(url.host, url.port)
+
+    proxy = Proxy(connect)
+    with proxy.running():
+        yield f"http://127.0.0.1:{proxy.port}"
+
+
+@pytest.fixture(scope="session")
+def address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Of an embedded stack that all tests share, or with --machines of two machines."""
+    if not request.config.getoption("machines"):
+        with embedded_service(tmp_path_factory.mktemp("stack"), ENVIRONMENT) as (address, _):
+            yield address
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
     with (
-        embedded_service(folder, ENVIRONMENT) as (address, _),
-        httpx.Client(base_url=address, timeout=60) as http,
+        cluster() as machine,
+        machine("first") as first,
+        machine("second") as second,
+        in_turns([first, second]) as address,
     ):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(address: str) -> Iterator[Client]:
+    """A client of it."""
+    with httpx.Client(base_url=address, timeout=60) as http:
         yield Client(http)
 
 

@@ -1,49 +1,34 @@
 """Two machines with an API and a worker each: PostgreSQL and S3 are all that they share."""
 
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from contextlib import ExitStack
 
 import httpx
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from tests.conftest import NewDatabase
-from tests.e2e.conftest import ENVIRONMENT, SHORT, Client
+from tests.e2e.conftest import SHORT, Client, Cluster
 from tests.points import npy, three_blobs
-from tests.servers import broker_server, service_processes
 
 LONG = {"iterations": 30, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
 POINTS, LABELS = three_blobs()
 
 
-@pytest.fixture
-def machines(
-    s3: str, postgres: NewDatabase, migrated_template: str, tmp_path: Path
-) -> Iterator[list[AbstractContextManager[str]]]:
-    """Each yields the address of its API."""
-    with postgres(migrated_template) as database, broker_server() as broker:
-
-        def machine(name: str) -> AbstractContextManager[str]:
-            folder = tmp_path / name
-            folder.mkdir()
-            storage = {"KVAE_STORAGE_URL": s3, "KVAE_CACHE_PATH": str(folder / "cache")}
-            return service_processes(folder, database, broker, {**ENVIRONMENT, **storage})
-
-        yield [machine("first"), machine("second")]
-
-
 def test_train_assign_and_sample(
-    machines: list[AbstractContextManager[str]], tmp_path: Path
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with ExitStack() as first_machine, ExitStack() as clients, machines[1] as second_address:
+    with (
+        cluster() as machine,
+        ExitStack() as first_machine,
+        ExitStack() as clients,
+        machine("stays") as second_address,
+    ):
 
         def client(address: str) -> Client:
             return Client(clients.enter_context(httpx.Client(base_url=address, timeout=60)))
 
-        first = client(first_machine.enter_context(machines[0]))
+        first = client(first_machine.enter_context(machine("goes")))
         second = client(second_address)
         dataset = first.upload(POINTS)["id"]
         assert second.http.post("/datasets", content=npy(POINTS)).status_code == 200
@@ -69,4 +54,4 @@ def test_train_assign_and_sample(
             assert iterations == list(range(1, LONG["iterations"] + 1))
         samples = [second.sample(model=job["model"], n=50, seed=1) for job in finished]
         np.testing.assert_array_equal(samples[0], samples[1])
-        assert not list(tmp_path.rglob("cache/tmp/*"))
+        assert not list(tmp_path_factory.getbasetemp().rglob("stays*/cache/tmp/*"))

@@ -23,8 +23,8 @@ from service.storage import Bucket, Folder, Storage
 from service.transitions import ENDED
 from tests.e2e.conftest import Client
 from tests.faults import breakpoints
-from tests.faults.proxy import Proxy
 from tests.points import three_blobs
+from tests.proxy import Proxy
 from tests.servers import (
     S3_CREDENTIALS,
     WORKER,

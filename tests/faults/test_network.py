@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tests.faults.invariants import violations
-from tests.faults.proxy import State
 from tests.faults.stack import LEASE_SECONDS, Stack
+from tests.proxy import State
 
 
 @pytest.mark.whole
