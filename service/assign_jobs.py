@@ -20,10 +20,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.inference import AssignField
-from service import assignments, clock, events, jobs
+from service import assignments, clock, events, jobs, leases
 from service.errors import Conflict, NotFound
 from service.ids import new_id
-from service.jobs import LeaseLost
+from service.leases import LeaseLost
 from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow
 
 PART_VALUES = 1 << 28  # of points; they keep one core of a worker busy for some ten seconds
@@ -104,7 +104,7 @@ def result(session: Session, job_id: str) -> JobRow:
 
 def claim(session: Session, job_id: str, lease_seconds: float) -> Claim | None:
     """Take a part up, with the first one its job; None when there is none to be had."""
-    jobs.begin(session, job_id, JobRow.type == "assign")
+    leases.begin(session, job_id, JobRow.type == "assign")
     waiting = select(JobPartRow).where(JobPartRow.job_id == job_id, *_waiting(), _job_is("running"))
     first = waiting.order_by(JobPartRow.number).limit(1).with_for_update(skip_locked=True)
     part = session.scalar(first)
@@ -170,7 +170,7 @@ def give_back(session: Session, claim: Claim) -> None:
 def give_up_expired(session: Session, max_losses: int) -> list[str]:
     """Take parts from workers that fell silent; returns the jobs whose parts wait again."""
     now = clock.now(session)
-    is_out = jobs.is_expired(JobPartRow.lease_expires_at, now)
+    is_out = leases.is_expired(JobPartRow.lease_expires_at, now)
     is_lost = JobPartRow.finished_at.is_(None), is_out
     expired = (
         select(JobPartRow.job_id, JobPartRow.number)
@@ -188,7 +188,7 @@ def give_up_expired(session: Session, max_losses: int) -> list[str]:
             continue
         part.losses, part.lease_expires_at = part.losses + 1, None
         if part.losses >= max_losses:
-            error = jobs.worker_lost(f"the worker on {_rows(part)} was lost {part.losses} times")
+            error = leases.worker_lost(f"the worker on {_rows(part)} was lost {part.losses} times")
             jobs.move(session, job_id, "failed", error=error, eta_seconds=None)
         else:
             message = f"the worker on {_rows(part)} fell silent; another takes them up"
@@ -201,7 +201,7 @@ def unsent(session: Session, waiting: Collection[str]) -> list[str]:
     """Jobs with parts that wait, whose message is neither new nor among those that wait; marks
     them as sent again."""
     has_parts = JobRow.id.in_(select(JobPartRow.job_id).where(*_waiting()))
-    return jobs.mark_unsent(session, waiting, JobRow.status.in_(("queued", "running")), has_parts)
+    return leases.mark_unsent(session, waiting, JobRow.status.in_(("queued", "running")), has_parts)
 
 
 def _key(job_id: str, number: int) -> tuple[ColumnElement[bool], ...]:

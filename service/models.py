@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api_schemas.datasets import Column
 from api_schemas.models import Feature, Model, Provenance
 from api_schemas.training import TrainingConfig
-from service import aliases, assignments, events, jobs
+from service import aliases, assignments, events, jobs, leases
 from service.encoding import some
 from service.errors import Conflict, InvalidInput, NotFound
 from service.ids import new_id
@@ -34,13 +34,13 @@ CURRENT_ID = select(ModelRow.id).where(ModelRow.id == func.coalesce(_named, _ref
 
 
 def publish(
-    session: Session, claim: jobs.Claim, mixture: Mixture, summary: Summary, code_version: str
+    session: Session, claim: leases.Claim, mixture: Mixture, summary: Summary, code_version: str
 ) -> str:
     """Write a model, its weights and assignments, end its job and make it the default.
 
     All of it is in the session's transaction. Returns the model's id. Raises LeaseLost.
     """
-    jobs.finish(session, claim, "succeeded")
+    leases.finish(session, claim, "succeeded")
     weights = mixture.to_bytes()
     last = events.last_metrics(session, claim.job_id)
     model = ModelRow(

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from service import assign_jobs, duties, idempotency, jobs, pulse
+from service import assign_jobs, duties, idempotency, leases, pulse
 from service.database import Database
 from service.queue import JobQueue
 from service.settings import Settings
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 def sweep(database: Database, queue: JobQueue, settings: Settings) -> None:
     """One look at the jobs; safe to run anywhere at any time, also twice at once."""
     with database.write() as session:
-        again = jobs.give_up_expired(session, settings.max_losses)
+        again = leases.give_up_expired(session, settings.max_losses)
         shared = assign_jobs.give_up_expired(session, settings.max_losses)
         idempotency.forget_expired(session)
     waiting = queue.waiting()  # before the jobs: a message may be taken in between
     with database.write() as session:
-        again += jobs.unsent(session, waiting)
+        again += leases.unsent(session, waiting)
         shared += assign_jobs.unsent(session, waiting)
         pulse_is_due = not waiting and pulse.is_due(session, settings.pulse_seconds)
     if pulse_is_due:

@@ -13,7 +13,7 @@ from service import assign_jobs
 from service.assign_jobs import Claim
 from service.assigning import Assigned, assign
 from service.batches import Conversion
-from service.jobs import LeaseLost
+from service.leases import LeaseLost
 from service.model_cache import load
 from service.worker.heartbeat import Heartbeat, StopRequested
 from service.worker.patience import patiently

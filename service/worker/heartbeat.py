@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import jobs
+from service import leases
 from service.database import Database
 
 log = logging.getLogger(__name__)
@@ -112,10 +112,10 @@ class Heartbeat:
                     if self._renew(session):
                         self._stop_with = CancelRequested()
                 renewed = time.monotonic()
-            except jobs.LeaseLost as lost:
+            except leases.LeaseLost as lost:
                 self._stop_with = lost
                 return
             except SQLAlchemyError as error:
                 log.warning("heartbeat failed: %s", error)
                 if time.monotonic() - renewed > self._lease_seconds:
-                    self._stop_with = jobs.LeaseLost("the database is away")
+                    self._stop_with = leases.LeaseLost("the database is away")

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from service.jobs import Claim
+from service.leases import Claim
 from service.worker.heartbeat import Watch
 from trainer.errors import RankLost
 from trainer.launch import Processes

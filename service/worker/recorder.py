@@ -5,7 +5,7 @@ import logging
 from dataclasses import asdict
 from functools import cached_property
 
-from service import blobs, checkpoints, jobs, previews
+from service import blobs, checkpoints, leases, previews
 from service.database import Database
 from service.scatter import Plane
 from service.storage import Storage
@@ -25,7 +25,7 @@ class Recorder:
         self,
         database: Database,
         storage: Storage,
-        claim: jobs.Claim,
+        claim: leases.Claim,
         watch: Watch,
         points: Points,
     ) -> None:
@@ -51,7 +51,7 @@ class Recorder:
             self._storage.put(checkpoint)
             with self._database.write() as session:
                 blobs.fulfil(session, intent)
-                jobs.record_iteration(session, self._claim, iteration, asdict(report))
+                leases.record_iteration(session, self._claim, iteration, asdict(report))
                 checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
                 if png is not None:
                     previews.add(session, job_id, iteration, png)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
-from service import blobs, checkpoints, jobs, models
+from service import blobs, checkpoints, leases, models
 from service.errors import StorageDamaged
 from service.ownership import Caller
 from service.summaries import Summary, summarise
@@ -37,7 +37,7 @@ class JobRunner(Runner):
     def run(self, job_id: str) -> None:
         """Bring the job to its end, unless it is not to be had or is taken away on the way."""
         with self.database.write() as session:
-            claim = jobs.claim(session, job_id, self.settings.lease_seconds)
+            claim = leases.claim(session, job_id, self.settings.lease_seconds)
         if claim is None:
             log.info("job %s is not to be had", job_id)
             return
@@ -50,16 +50,16 @@ class JobRunner(Runner):
         """A process's part of a job that several share, for as long as another watches; returns
         whether it came to its end. Raises LeaseLost."""
         with self.database.read() as session:
-            claim = jobs.held(session, job_id, attempt)
+            claim = leases.held(session, job_id, attempt)
         part = partial(self._train_part, on_step=on_step, watch=Unwatched(), ranks=ranks)
         return self._work(claim, part)
 
-    def _work(self, claim: jobs.Claim, train: Callable[[jobs.Claim], None]) -> bool:
+    def _work(self, claim: leases.Claim, train: Callable[[leases.Claim], None]) -> bool:
         """Train, and say how it ended; returns whether that was the end."""
         job_id = claim.job_id
         try:
             train(claim)
-        except jobs.LeaseLost:
+        except leases.LeaseLost:
             log.warning("job %s was taken away", job_id)
         except CancelRequested:
             self._finish(claim, "cancelled")
@@ -75,12 +75,12 @@ class JobRunner(Runner):
             return True
         return False
 
-    def _train(self, claim: jobs.Claim) -> None:
+    def _train(self, claim: leases.Claim) -> None:
         lease_seconds, pace = self.settings.lease_seconds, Pace()
 
         def renew(session: Session) -> bool:
             progress = pace.fraction, pace.eta_seconds(time.monotonic())
-            return jobs.renew(session, claim, lease_seconds, *progress)
+            return leases.renew(session, claim, lease_seconds, *progress)
 
         with self.heartbeat(renew) as heartbeat:
 
@@ -97,7 +97,7 @@ class JobRunner(Runner):
             else:
                 oversee(count, claim, note, heartbeat)
 
-    def _train_part(self, claim: jobs.Claim, on_step: OnStep, watch: Watch, ranks: Ranks) -> None:
+    def _train_part(self, claim: leases.Claim, on_step: OnStep, watch: Watch, ranks: Ranks) -> None:
         """This process's part; the first process stores and publishes."""
         device = choose_device(self.settings.device)
         points = self.points(claim.points_sha256, watch)
@@ -119,13 +119,13 @@ class JobRunner(Runner):
             old = patiently(watch, lambda: self._publish(claim, fit, summary))
             blobs.remove(self.database, self.storage, old)
 
-    def _publish(self, claim: jobs.Claim, fit: Fit, summary: Summary) -> list[str]:
+    def _publish(self, claim: leases.Claim, fit: Fit, summary: Summary) -> list[str]:
         """End the job with its model; returns the blobs that are of no more use."""
         with self.database.used_by(Caller(claim.owner)).write() as session:
             models.publish(session, claim, fit.mixture, summary, self.settings.code_version)
             return checkpoints.release(session, claim.job_id)
 
-    def _last_checkpoint(self, claim: jobs.Claim, watch: Watch, device: torch.device) -> bytes:
+    def _last_checkpoint(self, claim: leases.Claim, watch: Watch, device: torch.device) -> bytes:
         """The newest checkpoint that is whole, or nothing. A damaged one is logged."""
         for kept in claim.checkpoints:
             try:
@@ -134,7 +134,7 @@ class JobRunner(Runner):
             except (DamagedState, FileNotFoundError, StorageDamaged) as error:
                 message = f"the checkpoint of iteration {kept.iteration} can't be used: {error}"
                 with self.database.write() as session:
-                    jobs.warn(session, claim, message)
+                    leases.warn(session, claim, message)
             else:
                 return data
         return b""
@@ -146,20 +146,20 @@ class JobRunner(Runner):
             raise DamagedState("its bytes are not those that were written")
         return data
 
-    def _give_back(self, claim: jobs.Claim) -> None:
+    def _give_back(self, claim: leases.Claim) -> None:
         try:
             with self.database.write() as session:
-                jobs.give_back(session, claim)
-        except jobs.LeaseLost:
+                leases.give_back(session, claim)
+        except leases.LeaseLost:
             log.warning("job %s was taken away before it could be given back", claim.job_id)
             return
         self.queue.send("train", claim.job_id)
 
     def _finish(
-        self, claim: jobs.Claim, ending: Ending, error: dict[str, Any] | None = None
+        self, claim: leases.Claim, ending: Ending, error: dict[str, Any] | None = None
     ) -> None:
         try:
             with self.database.write() as session:
-                jobs.finish(session, claim, ending, error)
-        except jobs.LeaseLost:
+                leases.finish(session, claim, ending, error)
+        except leases.LeaseLost:
             log.warning("job %s was taken away before it could be %s", claim.job_id, ending)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from service import jobs, keys
+from service import keys, leases
 from service.scatter import PALETTE
 from tests.browser import PHONE, Tab, tab
 from tests.e2e.conftest import SHORT, Client
@@ -125,10 +125,10 @@ def test_with_a_key_a_failed_job_is_seen(browser: Browser, tmp_path: Path) -> No
             job = rows.job(session).id
             _, token = keys.create(session, "me", "admin")
         with database.write() as session:
-            claim = jobs.claim(session, job, 60)
+            claim = leases.claim(session, job, 60)
         assert claim
         with database.write() as session:
-            jobs.finish(session, claim, "failed", jobs.worker_lost("the worker was lost"))
+            leases.finish(session, claim, "failed", leases.worker_lost("the worker was lost"))
         page = opened.page
         opened.open(f"#/jobs/{job}")
         opened.check()

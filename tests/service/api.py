@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from api_schemas.datasets import Column
-from service import answers, jobs, media, models
+from service import answers, leases, media, models
 from service.app import create_app
 from service.database import Database, migrate
 from service.settings import Settings
@@ -94,10 +94,10 @@ def publish(database: Database, fit: Fit, columns: Sequence[Column]) -> str:
         job.dataset.columns = [column.model_dump() for column in columns]
         job_id = job.id
     with database.write() as session:
-        claim = jobs.claim(session, job_id, 60)
+        claim = leases.claim(session, job_id, 60)
     assert claim
     with database.write() as session:
-        jobs.record_iteration(session, claim, 1, {"changed": 0.5})
+        leases.record_iteration(session, claim, 1, {"changed": 0.5})
         return models.publish(session, claim, fit.mixture, bare_summary(fit), "1+abc")
 
 

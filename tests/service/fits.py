@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from service import jobs, models
+from service import leases, models
 from service.database import Database
 from service.summaries import Summary, summarise
 from tests.points import three_blobs
@@ -17,18 +17,18 @@ def fit_blobs() -> Fit:
     return train(three_blobs()[0], short(iterations=1))
 
 
-def claimed(database: Database) -> jobs.Claim:
+def claimed(database: Database) -> leases.Claim:
     with database.write() as session:
-        claim = jobs.claim(session, rows.job(session).id, 60)
+        claim = leases.claim(session, rows.job(session).id, 60)
     assert claim
     return claim
 
 
-def publish(database: Database, fit: Fit, claim: jobs.Claim | None = None) -> str:
+def publish(database: Database, fit: Fit, claim: leases.Claim | None = None) -> str:
     claim = claim or claimed(database)
     summary = summarise(fit.mixture, three_blobs()[0], fit.partition)
     with database.write() as session:
-        jobs.record_iteration(session, claim, 1, {"changed": 0.5, "seconds": 1.0})
+        leases.record_iteration(session, claim, 1, {"changed": 0.5, "seconds": 1.0})
         return models.publish(session, claim, fit.mixture, summary, "1+abc")
 
 

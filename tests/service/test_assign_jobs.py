@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import assign_jobs, assignments, events, jobs, models, pulse
+from service import assign_jobs, assignments, events, jobs, leases, models, pulse
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.metrics import Metrics
@@ -53,7 +53,7 @@ def finish(database: Database, *claims: assign_jobs.Claim) -> None:
 
 def sweep(database: Database) -> list[str]:
     with database.write() as session:
-        assert jobs.give_up_expired(session, 3) == []
+        assert leases.give_up_expired(session, 3) == []
         return assign_jobs.give_up_expired(session, 3)
 
 
@@ -74,11 +74,11 @@ def found(database: Database, job_id: str) -> assignments.Assigned:
 
 
 def check_void(database: Database, stale: assign_jobs.Claim) -> None:
-    with pytest.raises(jobs.LeaseLost):
+    with pytest.raises(leases.LeaseLost):
         finish(database, stale)
-    with pytest.raises(jobs.LeaseLost), database.write() as session:
+    with pytest.raises(leases.LeaseLost), database.write() as session:
         assign_jobs.renew(session, stale, LEASE)
-    with pytest.raises(jobs.LeaseLost), database.write() as session:
+    with pytest.raises(leases.LeaseLost), database.write() as session:
         assign_jobs.fail(session, stale, {})
 
 
@@ -196,7 +196,7 @@ def test_a_job_with_parts_that_wait_is_found_once(database: Database, job_id: st
     for _ in range(PARTS):
         with database.write() as session:
             rows.let_time_pass(session)
-            assert jobs.unsent(session, ()) == []
+            assert leases.unsent(session, ()) == []
             assert assign_jobs.unsent(session, {job_id}) == []
             assert assign_jobs.unsent(session, ()) == [job_id]
             assert assign_jobs.unsent(session, ()) == []
@@ -208,7 +208,7 @@ def test_a_job_with_parts_that_wait_is_found_once(database: Database, job_id: st
 
 def test_a_training_is_another_thing(database: Database, job_id: str) -> None:
     with database.write() as session:
-        assert jobs.claim(session, job_id, LEASE) is None
+        assert leases.claim(session, job_id, LEASE) is None
         training = rows.job(session).id
         assert assign_jobs.claim(session, training, LEASE) is None
         with pytest.raises(NotFound, match="trains a model"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service import blobs, checkpoints, event_stream, events, jobs, previews
+from service import blobs, checkpoints, event_stream, events, jobs, leases, previews
 from service.database import Database
 from service.errors import NotFound
 from service.event_stream import EventStreams
@@ -20,16 +20,16 @@ from tests.service import rows
 
 
 @pytest.fixture
-def claim(database: Database) -> jobs.Claim:
+def claim(database: Database) -> leases.Claim:
     with database.write() as session:
-        claim = jobs.claim(session, rows.job(session).id, 60)
+        claim = leases.claim(session, rows.job(session).id, 60)
     assert claim
     return claim
 
 
-def finish(database: Database, claim: jobs.Claim) -> None:
+def finish(database: Database, claim: leases.Claim) -> None:
     with database.write() as session:
-        jobs.finish(session, claim, "succeeded")
+        leases.finish(session, claim, "succeeded")
 
 
 async def names(stream: AsyncIterator[bytes], at_most: int = 1000) -> list[str]:
@@ -43,13 +43,13 @@ async def names(stream: AsyncIterator[bytes], at_most: int = 1000) -> list[str]:
 
 
 def test_a_stream_follows_a_job_to_its_end(
-    database: Database, claim: jobs.Claim, monkeypatch: pytest.MonkeyPatch
+    database: Database, claim: leases.Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_stream, "BATCH", 2)
     with database.write() as session:
         for iteration in range(3):
-            jobs.record_iteration(session, claim, iteration, {})
+            leases.record_iteration(session, claim, iteration, {})
 
     async def follow() -> list[list[str]]:
         streams = EventStreams(database)
@@ -64,7 +64,7 @@ def test_a_stream_follows_a_job_to_its_end(
 
 
 def test_a_stream_of_a_job_that_is_deleted_ends(
-    database: Database, claim: jobs.Claim, monkeypatch: pytest.MonkeyPatch
+    database: Database, claim: leases.Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = EventStreams(database).follow(claim.job_id, 0)
     finish(database, claim)
@@ -79,7 +79,7 @@ def test_a_stream_of_a_job_that_is_deleted_ends(
 
 
 def test_a_silent_stream_has_heartbeats(
-    database: Database, claim: jobs.Claim, monkeypatch: pytest.MonkeyPatch
+    database: Database, claim: leases.Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0)
@@ -87,7 +87,7 @@ def test_a_silent_stream_has_heartbeats(
     assert asyncio.run(names(stream, at_most=3)) == ["retry", "", ""]
 
 
-def test_events_become_visible_in_order(database: Database, claim: jobs.Claim) -> None:
+def test_events_become_visible_in_order(database: Database, claim: leases.Claim) -> None:
     """A writer that began first is waited for, so that a reader can't pass its event by."""
     began, other = threading.Event(), threading.Thread(target=lambda: write_second())
 
@@ -111,7 +111,7 @@ def test_events_become_visible_in_order(database: Database, claim: jobs.Claim) -
 
 
 def test_the_newest_two_checkpoints_are_kept(
-    database: Database, claim: jobs.Claim, tmp_path: Path
+    database: Database, claim: leases.Claim, tmp_path: Path
 ) -> None:
     storage = Folder(tmp_path / "blobs")
     storage.prepare()
@@ -147,7 +147,7 @@ def test_the_newest_two_checkpoints_are_kept(
 
 
 def test_previews_are_kept_up_to_a_number(
-    database: Database, claim: jobs.Claim, monkeypatch: pytest.MonkeyPatch
+    database: Database, claim: leases.Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(previews, "KEPT", 3)
     with database.read() as session, pytest.raises(NotFound, match="no preview yet"):

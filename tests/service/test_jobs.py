@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from api_schemas.jobs import JobRequest
-from service import checkpoints, duties, events, jobs
+from service import checkpoints, duties, events, jobs, leases
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
 from service.table_types import utc_now
@@ -25,16 +25,16 @@ def job_id(database: Database) -> str:
         return rows.job(session).id
 
 
-def claim(database: Database, job_id: str, lease: float = LEASE) -> jobs.Claim:
+def claim(database: Database, job_id: str, lease: float = LEASE) -> leases.Claim:
     with database.write() as session:
-        claimed = jobs.claim(session, job_id, lease)
+        claimed = leases.claim(session, job_id, lease)
     assert claimed is not None
     return claimed
 
 
-def finish(database: Database, claimed: jobs.Claim, ending: Ending) -> None:
+def finish(database: Database, claimed: leases.Claim, ending: Ending) -> None:
     with database.write() as session:
-        jobs.finish(session, claimed, ending)
+        leases.finish(session, claimed, ending)
 
 
 def cancel(database: Database, job_id: str) -> str:
@@ -49,7 +49,7 @@ def status(database: Database, job_id: str) -> str:
 
 def sweep(database: Database, max_losses: int = 3) -> list[str]:
     with database.write() as session:
-        return jobs.give_up_expired(session, max_losses)
+        return leases.give_up_expired(session, max_losses)
 
 
 def test_only_what_has_ended_is_deleted(database: Database, job_id: str) -> None:
@@ -77,11 +77,11 @@ def test_queued_running_end(database: Database, job_id: str, end: Ending) -> Non
 
 
 def test_only_one_of_many_workers_gets_a_job(database: Database, job_id: str) -> None:
-    got: list[jobs.Claim | None] = []
+    got: list[leases.Claim | None] = []
 
     def take() -> None:
         with database.write() as session:
-            got.append(jobs.claim(session, job_id, LEASE))
+            got.append(leases.claim(session, job_id, LEASE))
 
     workers = [threading.Thread(target=take) for _ in range(8)]
     for worker in workers:
@@ -95,7 +95,7 @@ def test_only_one_of_many_workers_gets_a_job(database: Database, job_id: str) ->
 def test_cancel_of_a_queued_job_is_immediate(database: Database, job_id: str) -> None:
     assert cancel(database, job_id) == "cancelled"
     with database.write() as session:
-        assert jobs.claim(session, job_id, LEASE) is None
+        assert leases.claim(session, job_id, LEASE) is None
 
 
 def test_cancel_of_a_running_job_asks_its_worker(database: Database, job_id: str) -> None:
@@ -103,7 +103,7 @@ def test_cancel_of_a_running_job_asks_its_worker(database: Database, job_id: str
     assert cancel(database, job_id) == "cancelling"
     assert cancel(database, job_id) == "cancelling"
     with database.write() as session:
-        assert jobs.renew(session, claimed, LEASE, 0.5, 10)
+        assert leases.renew(session, claimed, LEASE, 0.5, 10)
     finish(database, claimed, "cancelled")
     assert status(database, job_id) == "cancelled"
 
@@ -126,10 +126,10 @@ def test_an_ended_job_changes_no_more(database: Database, job_id: str, end: Endi
     with pytest.raises(Conflict, match=f"already {end}"):
         cancel(database, job_id)
     for other in get_args(Ending):
-        with pytest.raises(jobs.LeaseLost):
+        with pytest.raises(leases.LeaseLost):
             finish(database, claimed, other)
     with database.write() as session:
-        assert jobs.claim(session, job_id, LEASE) is None
+        assert leases.claim(session, job_id, LEASE) is None
     assert sweep(database) == []
     assert status(database, job_id) == end
 
@@ -137,9 +137,9 @@ def test_an_ended_job_changes_no_more(database: Database, job_id: str, end: Endi
 def test_heartbeats_report_progress(database: Database, job_id: str) -> None:
     claimed = claim(database, job_id)
     with database.write() as session:
-        assert not jobs.renew(session, claimed, LEASE, 0.25, 30.0)
-        assert not jobs.renew(session, claimed, LEASE)  # as before the first step after a resume
-        jobs.record_iteration(session, claimed, 2, {"alpha": [1.0]})
+        assert not leases.renew(session, claimed, LEASE, 0.25, 30.0)
+        assert not leases.renew(session, claimed, LEASE)  # as before the first step after a resume
+        leases.record_iteration(session, claimed, 2, {"alpha": [1.0]})
     with database.read() as session:
         progress = jobs.view(jobs.get(session, job_id)).progress
     assert (progress.iteration, progress.fraction, progress.eta_seconds) == (2, 0.25, 30.0)
@@ -153,11 +153,11 @@ def test_a_silent_worker_loses_its_job_and_can_write_no_more(
     assert sweep(database) == []
     fresh = claim(database, job_id)
     assert fresh.attempt == stale.attempt + 1
-    with database.write() as session, pytest.raises(jobs.LeaseLost):
-        jobs.renew(session, stale, LEASE, 0.1, None)
-    with database.write() as session, pytest.raises(jobs.LeaseLost):
-        jobs.record_iteration(session, stale, 1, {})
-    with pytest.raises(jobs.LeaseLost):
+    with database.write() as session, pytest.raises(leases.LeaseLost):
+        leases.renew(session, stale, LEASE, 0.1, None)
+    with database.write() as session, pytest.raises(leases.LeaseLost):
+        leases.record_iteration(session, stale, 1, {})
+    with pytest.raises(leases.LeaseLost):
         finish(database, stale, "succeeded")
     finish(database, fresh, "succeeded")
 
@@ -188,7 +188,7 @@ def test_an_iteration_done_forgives_losses(database: Database, job_id: str) -> N
     for _ in range(4):
         claimed = claim(database, job_id)
         with database.write() as session:
-            jobs.record_iteration(session, claimed, 1, {})
+            leases.record_iteration(session, claimed, 1, {})
             jobs.get(session, job_id).lease_expires_at = utc_now() - timedelta(seconds=1)
         assert sweep(database) == [job_id]
 
@@ -202,11 +202,11 @@ def test_a_lost_job_that_was_to_be_cancelled_is(database: Database, job_id: str)
 
 def test_unsent_jobs_are_found_once(database: Database, job_id: str) -> None:
     with database.write() as session:
-        assert jobs.unsent(session, ()) == []
+        assert leases.unsent(session, ()) == []
         rows.let_time_pass(session)
-        assert jobs.unsent(session, {job_id}) == []
-        assert jobs.unsent(session, ()) == [job_id]
-        assert jobs.unsent(session, ()) == []
+        assert leases.unsent(session, {job_id}) == []
+        assert leases.unsent(session, ()) == [job_id]
+        assert leases.unsent(session, ()) == []
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -221,7 +221,7 @@ def test_a_row_that_another_holds_is_not_waited_for(database: Database, job_id: 
     with database.write() as holding:
         holding.get(JobRow, job_id, with_for_update=True)
         with database.write() as session:
-            assert jobs.unsent(session, ()) == []
+            assert leases.unsent(session, ()) == []
 
 
 def test_a_clock_that_is_set_back_delays_nothing(database: Database, job_id: str) -> None:
@@ -229,7 +229,7 @@ def test_a_clock_that_is_set_back_delays_nothing(database: Database, job_id: str
     with database.write() as session:
         jobs.get(session, job_id).enqueued_at = in_a_day
     with database.write() as session:
-        assert jobs.unsent(session, ()) == [job_id]
+        assert leases.unsent(session, ()) == [job_id]
     claim(database, job_id)
     with database.write() as session:
         jobs.get(session, job_id).lease_expires_at = in_a_day
@@ -252,7 +252,7 @@ def test_unknown_jobs(database: Database) -> None:
             jobs.get(session, "job_x")
         with pytest.raises(NotFound):
             jobs.request_cancel(session, "job_x")
-        assert jobs.claim(session, "job_x", LEASE) is None
+        assert leases.claim(session, "job_x", LEASE) is None
 
 
 def test_request_is_the_training_config() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import aliases, datasets, jobs, keys, models, pulse, quotas
+from service import aliases, datasets, jobs, keys, leases, models, pulse, quotas
 from service.access import Keyring
 from service.database import Database
 from service.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
@@ -258,7 +258,7 @@ def test_a_worker_is_alive_by_its_pulse_or_by_its_lease(database: Database) -> N
         job_id = rows.job(session).id
     assert not alive()
     with database.write() as session:
-        jobs.claim(session, job_id, 60)
+        leases.claim(session, job_id, 60)
     assert alive()
     with database.write() as session:
         session.execute(update(JobRow).values(lease_expires_at=utc_now()))

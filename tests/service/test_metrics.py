@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from service import jobs
+from service import jobs, leases
 from service.database import Database
 from service.metrics import Metrics
 from service.table_types import utc_now
@@ -30,10 +30,10 @@ def figures(metrics: Metrics, what: str) -> Iterator[float]:
 
 def fail(database: Database, job_id: str) -> None:
     with database.write() as session:
-        claim = jobs.claim(session, job_id, 60)
+        claim = leases.claim(session, job_id, 60)
         assert claim
-        jobs.record_iteration(session, claim, 1, {"seconds": 0.5})
-        jobs.finish(session, claim, "failed", {"code": "x", "message": "y", "param": None})
+        leases.record_iteration(session, claim, 1, {"seconds": 0.5})
+        leases.finish(session, claim, "failed", {"code": "x", "message": "y", "param": None})
 
 
 def test_each_ending_counts_once(database: Database, metrics: Metrics) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from service import aliases, checkpoints, events, jobs, models
+from service import aliases, checkpoints, events, jobs, leases, models
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.model_cache import ModelCache
@@ -66,8 +66,8 @@ def test_what_is_published_comes_back(
 def test_a_worker_without_its_lease_publishes_nothing(database: Database, fit: Fit) -> None:
     claim = claimed(database)
     with database.write() as session:
-        jobs.finish(session, claim, "failed")
-    with pytest.raises(jobs.LeaseLost):
+        leases.finish(session, claim, "failed")
+    with pytest.raises(leases.LeaseLost):
         publish(database, fit, claim)
     assert not any(count(database, table) for table in PARTS)
     with database.read() as session, pytest.raises(NotFound, match="no job has succeeded"):

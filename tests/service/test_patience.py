@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from service import blobs, checkpoints, jobs
+from service import blobs, checkpoints, jobs, leases
 from service.collector import collect
 from service.database import Database
 from service.errors import DatabaseUnavailable, StorageDamaged, StorageUnavailable
@@ -29,16 +29,16 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def claim(database: Database) -> jobs.Claim:
+def claim(database: Database) -> leases.Claim:
     with database.write() as session:
-        claim = jobs.claim(session, rows.job(session).id, 60)
+        claim = leases.claim(session, rows.job(session).id, 60)
     assert claim
     return claim
 
 
 @pytest.fixture
-def heartbeat(database: Database, claim: jobs.Claim) -> Iterator[Heartbeat]:
-    with Heartbeat(database, lambda session: jobs.renew(session, claim, 60), 60) as heartbeat:
+def heartbeat(database: Database, claim: leases.Claim) -> Iterator[Heartbeat]:
+    with Heartbeat(database, lambda session: leases.renew(session, claim, 60), 60) as heartbeat:
         yield heartbeat
 
 
@@ -85,7 +85,7 @@ def test_damage_is_not_waited_for(heartbeat: Heartbeat) -> None:
 
 
 def test_old_checkpoints_wait_for_the_collector(
-    database: Database, claim: jobs.Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, claim: leases.Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = Folder(tmp_path)
     storage.prepare()
@@ -109,7 +109,7 @@ def test_old_checkpoints_wait_for_the_collector(
 
 def test_a_cancel_ends_the_wait(
     database: Database,
-    claim: jobs.Claim,
+    claim: leases.Claim,
     heartbeat: Heartbeat,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import JobStatus
-from service import checkpoints, events, jobs
+from service import checkpoints, events, jobs, leases
 from service.database import Database
 from service.errors import Conflict
 from service.table_types import utc_now
@@ -19,18 +19,18 @@ from tests.service import rows
 STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 
 
-def ending(status: str) -> Callable[[Session, jobs.Claim], object]:
-    return lambda session, claim: jobs.finish(session, claim, status)  # type: ignore[arg-type]
+def ending(status: str) -> Callable[[Session, leases.Claim], object]:
+    return lambda session, claim: leases.finish(session, claim, status)  # type: ignore[arg-type]
 
 
-ACTS: dict[str, tuple[Callable[[Session, jobs.Claim], object], dict[JobStatus, JobStatus]]] = {
-    "claim": (lambda s, c: jobs.claim(s, c.job_id, 60), {"queued": "running"}),
+ACTS: dict[str, tuple[Callable[[Session, leases.Claim], object], dict[JobStatus, JobStatus]]] = {
+    "claim": (lambda s, c: leases.claim(s, c.job_id, 60), {"queued": "running"}),
     "lose": (
-        lambda s, c: jobs.give_up_expired(s, 9),
+        lambda s, c: leases.give_up_expired(s, 9),
         {"running": "queued", "cancelling": "cancelled"},
     ),
     "lose too often": (
-        lambda s, c: jobs.give_up_expired(s, 1),
+        lambda s, c: leases.give_up_expired(s, 1),
         {"running": "failed", "cancelling": "cancelled"},
     ),
     "cancel": (
@@ -47,11 +47,11 @@ ACTS: dict[str, tuple[Callable[[Session, jobs.Claim], object], dict[JobStatus, J
 }
 
 
-def in_status(database: Database, status: JobStatus) -> jobs.Claim:
+def in_status(database: Database, status: JobStatus) -> leases.Claim:
     """The claim on a job whose lease has run out."""
     with database.write() as session:
         job_id = rows.job(session).id
-        claim = jobs.claim(session, job_id, -1)
+        claim = leases.claim(session, job_id, -1)
         assert claim
         job = session.get_one(JobRow, job_id)
         job.status, job.finished_at = status, utc_now() if status in ENDED else None
@@ -65,7 +65,7 @@ def test_every_act_in_every_status(database: Database) -> None:
             try:
                 with database.write() as session:
                     act(session, claim)
-            except (Conflict, jobs.LeaseLost):
+            except (Conflict, leases.LeaseLost):
                 assert status not in leads_to, (name, status)
             with database.write() as session:
                 job = jobs.get(session, claim.job_id)
@@ -91,11 +91,11 @@ def test_a_resumed_job_is_as_good_as_new(
 ) -> None:
     claim = in_status(database, "cancelling")
     with database.write() as session:
-        jobs.record_iteration(session, claim, 3, {})
+        leases.record_iteration(session, claim, 3, {})
         if has_checkpoint:
             checkpoints.add(session, claim.job_id, 3, "a" * 64, 1)
         error = {"code": "x", "message": "y", "param": None} if status == "failed" else None
-        ending(status)(session, claim) if error is None else jobs.finish(
+        ending(status)(session, claim) if error is None else leases.finish(
             session, claim, "failed", error
         )
     with database.write() as session:
@@ -106,8 +106,8 @@ def test_a_resumed_job_is_as_good_as_new(
     goes_on = "goes on after iteration 3" if has_checkpoint else "starts anew, as no checkpoint is"
     assert log[-1].message.startswith(f"resumed; {goes_on}")
     with database.write() as session:
-        again = jobs.claim(session, claim.job_id, 60)
+        again = leases.claim(session, claim.job_id, 60)
         assert again
         assert again.attempt == 2
-        with pytest.raises(jobs.LeaseLost):
-            jobs.warn(session, claim, "the worker before has no say")
+        with pytest.raises(leases.LeaseLost):
+            leases.warn(session, claim, "the worker before has no say")

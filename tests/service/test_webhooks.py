@@ -14,7 +14,7 @@ from pydantic import HttpUrl, ValidationError
 from sqlalchemy import select
 
 from api_schemas.jobs import Job, JobCreate, JobDelivery, JobRequest, Webhook
-from service import deliveries, jobs, webhooks
+from service import deliveries, jobs, leases, webhooks
 from service.addresses import RefusedAddress, addresses_of, check_url, is_public
 from service.database import Database
 from service.deliveries import Sender, new_client
@@ -37,9 +37,9 @@ def failed_job(database: Database, url: str, secret: str | None = SECRET) -> str
         webhook = Webhook.model_validate({"url": url, "secret": secret})
         request = JobRequest(components=2, webhook=webhook)
         job_id = jobs.create(session, rows.dataset(session), request).id
-        claim = jobs.claim(session, job_id, 60)
+        claim = leases.claim(session, job_id, 60)
         assert claim
-        jobs.finish(session, claim, "failed", {"code": "x", "message": "y", "param": None})
+        leases.finish(session, claim, "failed", {"code": "x", "message": "y", "param": None})
     return job_id
 
 
