@@ -1,5 +1,7 @@
 """Two models' partitions of the data set that both were trained on."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
@@ -8,11 +10,13 @@ from api_schemas.models import Comparison
 from service import assignments
 from service.errors import InvalidInput
 from service.tables import ModelRow
-from trainer.evaluation.clustering import agreement_of, matching
 
 
 def compare(session: Session, model: ModelRow, other: ModelRow) -> Comparison:
     """Raises NotFound where one was imported, InvalidInput where they are of different data."""
+    # scikit-learn's second and 150 MiB are for those who ask
+    from trainer.evaluation.clustering import agreement_of, matching
+
     sources = [assignments.of_model(one) for one in (model, other)]
     if model.provenance["dataset"] != other.provenance["dataset"]:
         msg = f"{other.id} was trained on another data set than {model.id}"
@@ -28,13 +32,13 @@ def compare(session: Session, model: ModelRow, other: ModelRow) -> Comparison:
         other=other.id,
         rows=int(table.sum()),
         contingency=table.tolist(),
-        matching=_matching(table),
+        matching=_every_row(matching(table), len(table)),
         **agreement_of(table)._asdict(),
     )
 
 
-def _matching(table: NDArray[np.int64]) -> list[int | None]:
-    matched: list[int | None] = [None] * len(table)
-    for row, column in zip(*matching(table), strict=True):
-        matched[row] = int(column)
-    return matched
+def _every_row(matched: tuple[NDArray[Any], ...], rows: int) -> list[int | None]:
+    found: list[int | None] = [None] * rows
+    for row, column in zip(*matched, strict=True):
+        found[row] = int(column)
+    return found

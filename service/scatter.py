@@ -3,13 +3,15 @@
 import io
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
 
 SIDE, MARGIN, RADIUS = 560, 28, 2.5
 ZOOM = 2  # drawn larger by this and reduced, so that edges are smooth
@@ -33,8 +35,8 @@ class Plane:
     """From where rows are seen: two columns as they are, one beside its place in the order, more
     in the plane of their two principal components, each in units of its spread."""
 
-    scaler: StandardScaler
-    pca: PCA | None
+    scaler: "StandardScaler"
+    pca: "PCA | None"
     low: Dots
     high: Dots
     data: Dots
@@ -42,6 +44,9 @@ class Plane:
     @classmethod
     def of(cls, rows: Rows) -> Self:
         """The plane that suits some rows (n, D), with at most `MAX_DATA` of them as its data."""
+        from sklearn.decomposition import PCA  # a second and 150 MiB, for who wants such a picture
+        from sklearn.preprocessing import StandardScaler
+
         wanted = max(2, min(MAX_DATA, MAX_VALUES // rows.shape[1]))
         some = np.asarray(rows[:: ceil(len(rows) / wanted)], np.float64)
         scaler = StandardScaler().fit(some)
@@ -85,7 +90,7 @@ def scatter(rows: Rows, components: NDArray[np.int64], over: Plane | None = None
     return buffer.getvalue()
 
 
-def _flat(scaled: Dots, pca: PCA | None) -> Dots:
+def _flat(scaled: Dots, pca: "PCA | None") -> Dots:
     """(n, D) -> (n, 2)"""
     if pca:
         plane: Dots = pca.transform(scaled)

@@ -5,7 +5,6 @@ from math import log, pi
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
@@ -33,6 +32,8 @@ class LatentDensity(nn.Module):
 
     def fit(self, component: int, codes: NDArray[np.float64], seed: int) -> None:
         """Fit one component's mixture to codes (n, latent); few codes get fewer Gaussians."""
+        from sklearn.mixture import GaussianMixture  # a second and 150 MiB that serving spares
+
         g = max(1, min(self.gaussians, len(codes) // POINTS_A_GAUSSIAN))
         codes = codes if len(codes) > 1 else codes.repeat(2, 0)
         mixture = GaussianMixture(

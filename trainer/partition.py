@@ -4,16 +4,13 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 import torch
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
 from trainer.points import ScaledPoints
-from trainer.random import Draws, derived_seed
+from trainer.random import Draws
 
 EVERYWHERE = -1  # of a point that all components train on: the paper's uniform pretraining
 STEPS_AHEAD, VALUES_AHEAD = 32, 1 << 20  # that are drawn at once, and the points' values
-SPLIT_POINTS = 20_000  # a component is split by k-means on at most so many of its points
 
 
 def component_sizes(partition: Tensor, k: int) -> Tensor:
@@ -121,36 +118,3 @@ class Members:
                 labels = self._partition[part]
                 total.index_add_(0, labels, density.gather(1, labels[:, None])[:, 0])
         return (total / self._sizes[:, 0].clamp(min=1)).float()
-
-
-def split_largest(
-    x: ScaledPoints, partition: Tensor, k: int, empty: list[int], seed: int
-) -> tuple[Tensor, dict[int, int]]:
-    """Give each empty component half of the largest one, cut in two by k-means.
-
-    Returns the new partition and, for each rescued component, the one it was cut from.
-    """
-    partition = partition.clone()
-    cut_from: dict[int, int] = {}
-    for component in empty:
-        largest = int(component_sizes(partition, k).argmax())
-        members = (partition == largest).nonzero()[:, 0]
-        if len(members) < 2:
-            break
-        half = _halves(x, members, derived_seed(seed, component, bits=31)) == 1
-        partition[members[half]] = component
-        cut_from[component] = largest
-    return partition, cut_from
-
-
-def _halves(x: ScaledPoints, members: Tensor, seed: int) -> Tensor:
-    """Two halves of some points by k-means, (len(members),) of 0 and 1."""
-    chosen = torch.randperm(len(members), generator=Generator().manual_seed(seed))[:SPLIT_POINTS]
-    sample = x[members[chosen.to(members.device)]].flatten(1).cpu().numpy()
-    with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
-        kmeans = KMeans(2, n_init=3, random_state=seed).fit(sample)
-        labels = [
-            torch.from_numpy(kmeans.predict(x[part].flatten(1).cpu().numpy()))
-            for part in torch.split(members, SPLIT_POINTS)
-        ]
-    return torch.cat(labels).to(members.device)

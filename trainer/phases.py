@@ -13,11 +13,11 @@ from trainer.partition import (
     component_sizes,
     is_everywhere,
     mixture_weights,
-    split_largest,
 )
 from trainer.points import ScaledPoints
 from trainer.random import Draws, derived_seed, random_stream
 from trainer.ranks import Ranks
+from trainer.splits import split_largest
 from trainer.state import TrainingState
 from trainer.steps import estimator_batch
 

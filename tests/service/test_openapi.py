@@ -98,3 +98,8 @@ def test_without_an_endpoint_nothing_of_tracing_is_imported() -> None:
         "sys.exit(any(name.startswith(ours) for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_api_that_answers_no_rare_question_is_without_scikit_learn() -> None:
+    code = "import sys, service.app; sys.exit('sklearn' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

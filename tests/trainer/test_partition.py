@@ -10,8 +10,8 @@ from trainer.partition import (
     Members,
     component_members,
     mixture_weights,
-    split_largest,
 )
+from trainer.splits import split_largest
 
 
 def two_heaps() -> torch.Tensor:
