@@ -143,10 +143,12 @@ def s3_command(folder: Path, port: int) -> list[str | Path]:
     command: list[str | Path] = [Path(sys.executable).with_name("weed"), "mini"]
     command += ["-dir", folder]
     command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=kvae", f"-s3.port={port}"]
-    command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"]
+    command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     for name in ("master", "volume", "filer"):
         command += [f"-{name}.port={free_port()}", f"-{name}.port.grpc={free_port()}"]
-    return [*command, f"-s3.port.grpc={free_port()}", f"-admin.port={free_port()}"]
+    for name in ("s3.port.grpc", "admin.port", "admin.port.grpc"):
+        command.append(f"-{name}={free_port()}")
+    return command
 
 
 def check_s3(port: int) -> None:
@@ -181,8 +183,14 @@ def service_processes(
         running(WORKER, environment, stop=signal.SIGQUIT, log=folder / "worker.log"),
     ):
         address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: httpx.get(f"{address}/readyz").raise_for_status(), httpx.HTTPError)
+        wait_for(lambda: check_ready(address), (httpx.HTTPError, AssertionError))
         yield address
+
+
+def check_ready(address: str) -> None:
+    """Raise unless the service is ready."""
+    response = httpx.get(f"{address}/readyz")
+    assert response.is_success, response.text
 
 
 def heed_interrupts() -> None:

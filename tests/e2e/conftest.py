@@ -23,6 +23,8 @@ from tests.servers import broker_server, embedded_service, service_processes
 
 NPY = "application/x-npy"
 SHORT = {"iterations": 2, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 60}
+# for minutes, of steps that are too few to be compiled first
+ENDLESS = {"iterations": 5000, "pretraining_epochs": 5, "epochs": 5, "estimator_epochs": 5}
 MAX_BODY, MAX_JSON = 4 << 20, 1 << 20
 ENVIRONMENT = {
     "KVAE_LEASE_SECONDS": "3",

@@ -28,16 +28,16 @@ Kvae = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def address(client: Client) -> dict[str, str]:
+def where(client: Client) -> dict[str, str]:
     return {"KVAE_URL": str(client.http.base_url)}
 
 
 @pytest.fixture(scope="module")
-def run(address: dict[str, str]) -> Kvae:
+def run(where: dict[str, str]) -> Kvae:
     """Runs `kvae` in this process."""
 
     def run(*words: str | Path, sent: str | bytes | None = None, status: int = 0) -> Result:
-        done = CliRunner().invoke(kvae, [*map(str, words)], input=sent, env=address)
+        done = CliRunner().invoke(kvae, [*map(str, words)], input=sent, env=where)
         assert done.exit_code == status, done.output
         return done
 
@@ -71,12 +71,12 @@ def test_assign_into_a_file(run: Kvae, model: str, folder: Path, ending: str) ->
     assert not piped.stderr
 
 
-def test_assign_through_pipes(model: str, address: dict[str, str]) -> None:
+def test_assign_through_pipes(model: str, where: dict[str, str]) -> None:
     words = ["assign", "-", "-m", model, "--include", "confidence"]
     command = [sys.executable, "-m", "client", *words]
     array = io.BytesIO()
     np.save(array, POINTS[:5])
-    environment = {**os.environ, **address}
+    environment = {**os.environ, **where}
     for sent in (LINES.encode(), array.getvalue()):
         done = subprocess.run(command, input=sent, capture_output=True, env=environment)
         assert (done.returncode, done.stderr) == (0, b"")
@@ -156,11 +156,11 @@ def test_a_job_that_is_left_watched_and_cancelled(run: Kvae, model: str, folder:
 
 
 def test_a_training_that_is_interrupted_goes_on(
-    run: Kvae, model: str, folder: Path, address: dict[str, str]
+    run: Kvae, model: str, folder: Path, where: dict[str, str]
 ) -> None:
     words = ["train", str(folder / "points.csv"), "-k", "3", *LONG]
     command = [sys.executable, "-m", "client", *words]
-    environment = {**os.environ, **address}
+    environment = {**os.environ, **where}
     with subprocess.Popen(
         command,
         env=environment,

@@ -17,7 +17,7 @@ import pytest
 from service.database import Database
 from service.embedded import database_url
 from service.storage import Folder
-from tests.e2e.conftest import ENVIRONMENT, Client
+from tests.e2e.conftest import ENDLESS, ENVIRONMENT, Client
 from tests.faults.invariants import violations
 from tests.points import three_blobs
 from tests.servers import embedded_service
@@ -70,10 +70,10 @@ def undisturbed(stack: Stack) -> str:
     return model
 
 
-def start_long_job(client: Client, iterations: int) -> str:
+def start_job(client: Client, config: dict[str, int]) -> str:
     """A job that has a checkpoint and is still far from its end."""
     dataset = client.upload(three_blobs()[0])
-    job: str = client.submit(dataset["id"], 3, config={**LONG, "iterations": iterations})["id"]
+    job: str = client.submit(dataset["id"], 3, config=config)["id"]
     wait_for_iteration(client, job, 2)
     return job
 
@@ -97,7 +97,7 @@ def test_a_lost_workers_job_goes_on_from_its_checkpoint(
     stack: Stack, undisturbed: str, act: str, level: str, said: str
 ) -> None:
     client = stack.client
-    job = start_long_job(client, LONG["iterations"])
+    job = start_job(client, LONG)
     parent, *children = workers(stack.process.pid)
     if act == "stop":
         parent.terminate()
@@ -121,7 +121,7 @@ def test_a_lost_workers_job_goes_on_from_its_checkpoint(
 
 def test_a_database_that_is_locked_is_waited_for(stack: Stack, undisturbed: str) -> None:
     client = stack.client
-    job = start_long_job(client, LONG["iterations"])
+    job = start_job(client, LONG)
     with closing(sqlite3.connect(stack.folder / "kvae.db", isolation_level=None)) as locking:
         locking.execute("BEGIN IMMEDIATE")
         time.sleep(2 * float(ENVIRONMENT["KVAE_LEASE_SECONDS"]))
@@ -133,7 +133,7 @@ def test_a_database_that_is_locked_is_waited_for(stack: Stack, undisturbed: str)
 
 def test_a_running_job_is_cancelled(stack: Stack) -> None:
     client = stack.client
-    job = start_long_job(client, 5000)
+    job = start_job(client, ENDLESS)
     asked = time.monotonic()
     assert client.http.post(f"/jobs/{job}/cancel").json()["status"] == "cancelling"
     cancelled = client.wait(job, "cancelled")
@@ -163,7 +163,7 @@ def test_nothing_is_left_running_and_nothing_is_lost(tmp_path: Path) -> None:
     job, done = "", 0
     for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         with stack_over(tmp_path) as stack:
-            job = job or start_long_job(stack.client, 5000)
+            job = job or start_job(stack.client, ENDLESS)
             done = wait_for_iteration(stack.client, job, done + 1)
             family = descendants(stack.process.pid)
             assert len(family) >= 4  # broker, API, worker and its child

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from tests.conftest import NewDatabase
-from tests.e2e.conftest import NPY, Client, from_npy
+from tests.e2e.conftest import NPY, SHORT, Client, from_npy
 from tests.points import Labels, Points, digits, npy, three_blobs, two_moons
 from tests.servers import broker_server, service_processes, wait_for
 
@@ -178,7 +178,7 @@ def test_events_tell_each_iteration(client: Client) -> None:
 def test_lists_are_paged(client: Client) -> None:
     for seed in range(3):
         points = np.random.default_rng(seed).random((20, 2))
-        client.submit(client.upload(points)["id"], 2, config={"iterations": 1, "epochs": 1})
+        client.submit(client.upload(points)["id"], 2, config=SHORT)
     for path in ("/datasets", "/jobs"):
         first = client.get(path, limit=2)
         assert first["has_more"]

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from service import keys, leases
 from service.scatter import PALETTE
 from tests.browser import PHONE, Tab, tab
-from tests.e2e.conftest import SHORT, Client
+from tests.e2e.conftest import ENDLESS, Client
 from tests.points import digits, npy, three_blobs
 from tests.service import rows
 from tests.service.api import api_server
@@ -72,7 +72,7 @@ def test_from_a_dropped_file_to_its_components(opened: Tab) -> None:
 def test_a_job_is_cancelled_and_resumed(opened: Tab, client: Client) -> None:
     page = opened.page
     dataset = client.http.post("/datasets?name=digits", content=npy(digits()[0][:99])).json()
-    job = client.submit(dataset["id"], 3, config={**SHORT, "iterations": 5000})
+    job = client.submit(dataset["id"], 3, config=ENDLESS)
     opened.open(f"#/jobs/{job['id']}")
     samples = page.locator(".samples img")
     expect(samples).to_be_visible()

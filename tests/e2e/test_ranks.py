@@ -10,11 +10,11 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.e2e.conftest import ENVIRONMENT, NPY, Client, from_npy
+from tests.e2e.conftest import ENDLESS, ENVIRONMENT, NPY, Client, from_npy
 from tests.points import Points, three_blobs
 from tests.servers import embedded_service
 
-LONG = {"iterations": 40, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
+LONG = {"iterations": 12, "pretraining_epochs": 60, "epochs": 60, "estimator_epochs": 20}
 Stack = tuple[Client, subprocess.Popen[str]]
 
 
@@ -96,7 +96,7 @@ def test_too_many_are_refused(stack: Stack) -> None:
 def test_they_end_with_who_watches_them_and_when_cancelled(stack: Stack) -> None:
     client, _ = stack
     dataset = client.upload(three_blobs()[0])["id"]
-    job = client.submit(dataset, 3, config={**LONG, "iterations": 5000}, ranks=2)["id"]
+    job = client.submit(dataset, 3, config=ENDLESS, ranks=2)["id"]
     ranks = at_work(stack, job, 1)
     descendants(stack, "service.worker")[-1].kill()  # Celery's child
     assert gone(ranks)
