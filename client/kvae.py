@@ -72,6 +72,7 @@ class KVAE:
         seed: int = 0,
         name: str | None = None,
         config: Mapping[str, Any] | None = None,
+        ranks: int = 1,
         progress: bool = True,
         **options: Any,
     ) -> Model:
@@ -79,12 +80,20 @@ class KVAE:
 
         ``data`` is a data set, or what `upload` takes, with its ``options``; ``components`` is K or
         "auto"; ``config`` changes options of the preset, the fields of
-        `api_schemas.training.TrainingOptions`.
+        `api_schemas.training.TrainingOptions`; ``ranks`` is how many processes share the training.
 
         Raises JobFailed, JobCancelled, InvalidInput or ValueError.
         """
-        fields: dict[str, Any] = {"preset": preset, "seed": seed, "name": name, "config": config}
-        job = self.submit(data, components, **fields, **options)
+        job = self.submit(
+            data,
+            components,
+            preset=preset,
+            seed=seed,
+            name=name,
+            config=config,
+            ranks=ranks,
+            **options,
+        )
         done = self.wait(job.id, progress=progress)
         return self.models.get(str(done.model))
 
@@ -97,6 +106,7 @@ class KVAE:
         seed: int = 0,
         name: str | None = None,
         config: Mapping[str, Any] | None = None,
+        ranks: int = 1,
         webhook: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Job:
@@ -110,6 +120,7 @@ class KVAE:
             "seed": seed,
             "name": name,
             "config": dict(config or {}),
+            "ranks": ranks,
             "webhook": webhook,
         }
         return self._connection.create("/jobs", Job, json=request)

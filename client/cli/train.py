@@ -63,6 +63,13 @@ def _setting(given: str) -> tuple[str, Any]:
     callback=_settings,
     help="Another option of training, as iterations=3.",
 )
+@click.option(
+    "--ranks",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes of the worker's machine that share the training.",
+)
 @click.option("--detach", is_flag=True, help="Print the job and leave it to the service.")
 @uploading
 @as_json

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+from client import KVAE, InvalidInput
 from tests.e2e.conftest import ENDLESS, ENVIRONMENT, NPY, Client, from_npy
 from tests.points import Points, three_blobs
 from tests.servers import embedded_service
@@ -91,6 +92,11 @@ def test_too_many_are_refused(stack: Stack) -> None:
     assert problem["errors"] == [
         {"loc": ["body", "ranks"], "msg": "at most 4 processes share a training"}
     ]
+    with (
+        KVAE(str(client.http.base_url)) as kvae,
+        pytest.raises(InvalidInput, match="at most 4 processes"),
+    ):
+        kvae.submit(kvae.datasets.get(dataset), 3, ranks=5)
 
 
 def test_they_end_with_who_watches_them_and_when_cancelled(stack: Stack) -> None:
