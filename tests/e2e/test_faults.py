@@ -78,11 +78,14 @@ def start_job(client: Client, config: dict[str, int]) -> str:
     return job
 
 
-def wait_for_iteration(client: Client, job: str, iteration: int) -> int:
-    """The iteration that the job has done, once it is that far."""
-    while (done := client.get(f"/jobs/{job}")["progress"]["iteration"]) < iteration:
+def iteration_of(client: Client, job: str) -> int:
+    """The last iteration that is done."""
+    return int(client.get(f"/jobs/{job}")["progress"]["iteration"])
+
+
+def wait_for_iteration(client: Client, job: str, iteration: int) -> None:
+    while iteration_of(client, job) < iteration:
         time.sleep(0.05)
-    return int(done)
 
 
 @pytest.mark.parametrize(
@@ -160,17 +163,17 @@ def ready(client: Client) -> bool:
 
 def test_nothing_is_left_running_and_nothing_is_lost(tmp_path: Path) -> None:
     """However it ends, its processes end too, and its job goes on when it is started again."""
-    job, done = "", 0
+    job = ""
     for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         with stack_over(tmp_path) as stack:
             job = job or start_job(stack.client, ENDLESS)
-            done = wait_for_iteration(stack.client, job, done + 1)
+            wait_for_iteration(stack.client, job, iteration_of(stack.client, job) + 1)
             family = descendants(stack.process.pid)
             assert len(family) >= 4  # broker, API, worker and its child
             stack.process.send_signal(how)
             assert gone(family, 20)
     with stack_over(tmp_path) as stack:
-        wait_for_iteration(stack.client, job, done + 1)
+        wait_for_iteration(stack.client, job, iteration_of(stack.client, job) + 1)
         assert stack.client.get(f"/jobs/{job}")["attempt"] > 2
 
 
