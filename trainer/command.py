@@ -2,13 +2,20 @@
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import torch
 from pydantic import ValidationError
 
 from api_schemas.training import TrainingConfig, training_config
-from trainer.checkpoint import forget_checkpoints, keep_checkpoint, last_checkpoint
+from trainer.checkpoint import (
+    checkpoint_bytes,
+    forget_checkpoints,
+    keep_checkpoint,
+    last_checkpoint,
+    restore,
+)
 from trainer.devices import choose_device
 from trainer.errors import RankLost, TrainerError
 from trainer.loop import Report, train
@@ -55,10 +62,9 @@ def _train(
 ) -> None:
     """The first process speaks, keeps checkpoints and saves; all others only compute."""
     checkpoint = arguments.out / CHECKPOINT
-    resume = last_checkpoint(checkpoint, device)
+    resume = _resume(checkpoint, device, ranks)
     if resume and not is_of_run(resume, points, config):
         raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
-    ranks.wait()  # until all have read the checkpoint, before the first writes another
     if resume and ranks.is_first:
         print(f"going on after iteration {resume.iteration}", file=sys.stderr)
 
@@ -81,6 +87,13 @@ def _train(
         np.save(arguments.out / "assignments.npy", fit.partition)
         forget_checkpoints(checkpoint)
         print(arguments.out)
+
+
+def _resume(checkpoint: Path, device: torch.device, ranks: Ranks) -> TrainingState | None:
+    """What the first process has kept, for all of them: they may be on machines of their own."""
+    kept = last_checkpoint(checkpoint, device) if ranks.is_first else None
+    data = ranks.of_first(checkpoint_bytes(kept) if kept else b"", device)
+    return restore(data, device) if data else None
 
 
 def _line(report: Report) -> str:

@@ -1,5 +1,6 @@
 """Tensors and JSON as one safetensors file: the only format written, and nothing is unpickled."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -16,13 +17,18 @@ VERSION = 2
 
 def pack(tensors: dict[str, Tensor], kind: str, description: dict[str, Any]) -> bytes:
     """One safetensors file whose header holds ``kind``, the format's version and the JSON."""
-    header = {"kind": kind, "version": VERSION, "description": description}
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {
+        "kind": kind,
+        "version": VERSION,
+        "description": description,
+        "sha256": _digest(plain),
+    }
     return save(plain, metadata={"kvae": json.dumps(header, sort_keys=True)})
 
 
 def unpack(data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Inverse of `pack`. Raises DamagedState for torn bytes or another kind of file."""
+    """Inverse of `pack`. Raises DamagedState for torn or changed bytes, or another kind of file."""
     try:
         tensors = load(data)
         header = json.loads(_metadata(data)["kvae"])
@@ -30,6 +36,8 @@ def unpack(data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DamagedState(f"not a whole {kind}: {error}") from error
     if (header["kind"], header["version"]) != (kind, VERSION):
         raise DamagedState(f"this is a {header['kind']} of version {header['version']}")
+    if "sha256" in header and header["sha256"] != _digest(tensors):  # older files have none
+        raise DamagedState(f"not a whole {kind}: its numbers are not those that were written")
     return tensors, header["description"]
 
 
@@ -60,6 +68,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _metadata(data: bytes) -> dict[str, str]:

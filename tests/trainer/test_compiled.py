@@ -1,11 +1,15 @@
 """The compiled step does what the eager step does."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from api_schemas.training import training_config
+from tests.points import three_blobs
+from trainer import checkpoint_bytes, restore, train
 from trainer.architecture import choose_architecture
 from trainer.compiled import STEPS_WORTH_COMPILING, Graphs, has_compiler, pays
 from trainer.generators import Schedule
@@ -50,9 +54,21 @@ def test_compiled_and_eager_steps_agree() -> None:
 
 
 @needs_compiler
-def test_compiled_steps_repeat_bit_for_bit() -> None:
-    (first, _), (second, _) = trained(True), trained(True)
-    assert all(map(torch.equal, first.tensors(), second.tensors()))
+def test_a_compiled_run_that_is_resumed_comes_to_the_same_model() -> None:
+    points, _ = three_blobs()
+    few: dict[str, Any] = {
+        "hidden": 8,
+        "latent": 2,
+        "pretraining_epochs": 5,
+        "epochs": 5,
+        "estimator_epochs": 5,
+    }
+    config = training_config(K, iterations=2, **few)
+    saved: list[bytes] = []
+    keep = lambda state, _: saved.append(checkpoint_bytes(state))  # noqa: E731
+    whole = train(points, config, compiled=True, on_iteration=keep)
+    again = train(points, config, compiled=True, resume=restore(saved[0], CPU))
+    assert whole.mixture.to_bytes() == again.mixture.to_bytes()
 
 
 def test_only_long_runs_of_small_networks_compile() -> None:

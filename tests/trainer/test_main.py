@@ -4,14 +4,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.points import three_blobs
 from trainer import Mixture, TrainingConfig, checkpoint_bytes, train
 from trainer.__main__ import main
 from trainer.command import CHECKPOINT
+
+FEW = ("pretraining_epochs", "epochs", "estimator_epochs")
 
 
 @pytest.fixture
@@ -77,6 +81,9 @@ def test_goes_on_from_its_checkpoint(
         (np.array([[1, np.nan]]), "1", "row 0, column 1: nan"),
         (np.array([[{}]]), "1", "pickled Python objects"),
         (np.zeros((2, 2)), "0", "components: Input should be greater"),
+        (np.zeros(4), "1", "points must have shape (N, D)"),
+        (np.zeros((2, 0)), "1", "a point must have 1 to"),
+        (np.array([["a", "b"]]), "1", "points must be numbers, not dtype kind 'U'"),
     ],
 )
 def test_bad_input_is_one_line_and_a_status(
@@ -91,6 +98,28 @@ def test_bad_input_is_one_line_and_a_status(
     message = capsys.readouterr().err
     assert said in message
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.arange(40).reshape(20, 2),
+        np.column_stack([np.arange(20.0), np.ones(20)]),
+        np.ones((20, 2)),
+        np.arange(40.0).reshape(20, 2) * 1e30,
+        np.arange(40, dtype=np.uint8).reshape(20, 2) > 20,
+    ],
+    ids=["integers", "a constant column", "equal points", "huge values", "booleans"],
+)
+def test_odd_input_gives_a_sound_model(points: NDArray[Any], tmp_path: Path) -> None:
+    path, out = tmp_path / "points.npy", tmp_path / "model"
+    np.save(path, points)
+    short = [word for name in FEW for word in ("--set", f"{name}=1")]
+    command = [str(path), "--components", "2", "--iterations", "1", "--out", str(out), *short]
+    assert main(command) == 0
+    assigned = np.load(out / "assignments.npy")
+    np.testing.assert_array_equal(Mixture.load(out).assign(points), assigned)
+    assert np.isfinite(Mixture.load(out).sample(10, seed=0).points).all()
 
 
 def test_a_device_that_is_not_there(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
+from trainer.networks import StackedBatchNorm2d, StackedConvDecoder, StackedConvEncoder, StackedMLP
 
 K, BATCH = 3, 5
 SHAPES = [(1, 28, 28), (3, 17, 20), (1, 8, 8), (2, 1, 4)]
@@ -58,6 +58,16 @@ def test_gradient_reaches_every_parameter(net: nn.Module) -> None:
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
         assert all(part.isfinite().all() for part in parameter.grad), name
+
+
+def test_batch_norm_is_the_papers() -> None:
+    stack, single = StackedBatchNorm2d(1, 3, torch.device("cpu")), nn.BatchNorm2d(3)
+    assert (single.eps, single.momentum) == (1e-5, 0.1)  # decay 0.9
+    x = torch.randn(BATCH, 3, 4, 4)
+    for _ in range(2):  # as it trains, then as it is used
+        torch.testing.assert_close(stack(x[None])[0], single(x))
+        stack.eval()
+        single.eval()
 
 
 def test_batch_norm_statistics_are_a_components_own() -> None:

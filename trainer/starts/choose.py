@@ -30,6 +30,8 @@ def initial_partition(
     """(N,) of 0..K-1, or all EVERYWHERE; each run of several has its own random numbers."""
     k, name, sketch = config.k, config.initial_partition, judge.sketch
     seed = derived_seed(config.seed, run, "start", bits=31)
+    if run and name in ("auto", "graph"):  # theirs would be the same again
+        name = "voronoi"
     if name == "uniform":
         return torch.full((len(x),), EVERYWHERE, device=x.device)
     if name == "merge":
