@@ -1,9 +1,11 @@
 """Table 1b and Figure 3: MNIST with 15 components, and the default preset against single VAEs."""
 
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from trainer.architecture import choose_architecture
 from trainer.baselines import bag, single
 from trainer.evaluation.coverage import coverage
 from trainer.evaluation.frechet import frechet_distance
+from trainer.evaluation.inception import Inception
 from trainer.evaluation.lenet import LeNet
 from trainer.latent import LatentDensity
 from trainer.steps import Steps
@@ -29,13 +32,31 @@ LARGE = (64, 128, 256, 512)
 Images = NDArray[np.uint8]
 
 
-class Judge:
-    """Compares samples with the 10,000 test images, on the LeNet's features."""
+@dataclass(frozen=True)
+class Source:
+    """Where the images are, and the weights of Inception where it is to judge."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    folder: Path
+    inception: Path | None = None
+
+    def images(self, scale: Scale) -> Images:
+        """Those to train on, (N, 28, 28)."""
+        return mnist(self.folder)[0][: scale.images]
+
+    def extractor(self) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+        """What turns images in [0, 1] into features: Inception, else a LeNet trained on MNIST."""
+        if self.inception:
+            return Inception(self.inception)
+        return LeNet(self.folder / "mnist_lenet5.npz")
+
+
+class Judge:
+    """Compares samples with the 10,000 test images, on their features."""
+
+    def __init__(self, source: Source, seed: int) -> None:
         self._seed = seed
-        self._extract = LeNet(folder / "mnist_lenet5.npz")
-        self._real = self._extract(mnist(folder, train=False)[0] / 255)
+        self._extract = source.extractor()
+        self._real = self._extract(mnist(source.folder, train=False)[0] / 255)
 
     def row(self, method: str, mixture: Mixture, seconds: float) -> Row:
         """FID and coverage of 10,000 samples."""
@@ -47,9 +68,9 @@ class Judge:
         return Row("MNIST", method, self._seed, figures, seconds)
 
 
-def kvaes(scale: Scale, seed: int, folder: Path, out: Path) -> list[Row]:
+def kvaes(scale: Scale, seed: int, source: Source, out: Path) -> list[Row]:
     """The paper's way, and what it was after uniform pretraining; draws Figure 3."""
-    images, judge = mnist(folder)[0][: scale.images], Judge(folder, seed)
+    images, judge = source.images(scale), Judge(source, seed)
     rows: list[Row] = []
 
     def judge_pretrained(state: TrainingState, report: Report) -> None:
@@ -64,43 +85,43 @@ def kvaes(scale: Scale, seed: int, folder: Path, out: Path) -> list[Row]:
     return rows
 
 
-def bagged(scale: Scale, seed: int, folder: Path) -> list[Row]:
+def bagged(scale: Scale, seed: int, source: Source) -> list[Row]:
     """15 VAEs on random subsets."""
-    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    images, started = source.images(scale), perf_counter()
     mixture = bag(images, _paper_config(scale, seed), scale.image_epochs)
-    return [Judge(folder, seed).row("bag", mixture, perf_counter() - started)]
+    return [Judge(source, seed).row("bag", mixture, perf_counter() - started)]
 
 
-def vae_64(scale: Scale, seed: int, folder: Path) -> list[Row]:
+def vae_64(scale: Scale, seed: int, source: Source) -> list[Row]:
     """One VAE of the components' size."""
-    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    images, started = source.images(scale), perf_counter()
     mixture = single(images, _paper_config(scale, seed), scale.image_epochs)
-    return [Judge(folder, seed).row("VAE-64", mixture, perf_counter() - started)]
+    return [Judge(source, seed).row("VAE-64", mixture, perf_counter() - started)]
 
 
-def vae_512(scale: Scale, seed: int, folder: Path) -> list[Row]:
+def vae_512(scale: Scale, seed: int, source: Source) -> list[Row]:
     """One VAE of eight times the filters."""
-    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    images, started = source.images(scale), perf_counter()
     mixture = single(images, _paper_config(scale, seed), scale.large_epochs, filters=LARGE)
-    return [Judge(folder, seed).row("VAE-512", mixture, perf_counter() - started)]
+    return [Judge(source, seed).row("VAE-512", mixture, perf_counter() - started)]
 
 
-def default(scale: Scale, seed: int, folder: Path, out: Path) -> list[Row]:
+def default(scale: Scale, seed: int, source: Source, out: Path) -> list[Row]:
     """The default preset."""
-    images, started = mnist(folder)[0][: scale.images], perf_counter()
+    images, started = source.images(scale), perf_counter()
     fit = train(images, training_config(COMPONENTS, seed), threads=1)
-    row = Judge(folder, seed).row("default", fit.mixture, perf_counter() - started)
+    row = Judge(source, seed).row("default", fit.mixture, perf_counter() - started)
     if seed == 0:
         draw(out / "figure-3-default.png", fit.mixture, images, fit.partition)
     return [row]
 
 
-def default_single(scale: Scale, seed: int, folder: Path) -> list[Row]:
+def default_single(scale: Scale, seed: int, source: Source) -> list[Row]:
     """One VAE of the default's size on as many images as all its components saw together.
 
     It is judged with as many latent Gaussians as they have in all, and with z from N(0, I).
     """
-    images, judge = mnist(folder)[0][: scale.images], Judge(folder, seed)
+    images, judge = source.images(scale), Judge(source, seed)
     config = training_config(COMPONENTS, seed)
     steps = Steps(config, len(images), 0, lambda fraction: None)
     of_component = sum(map(steps.of_generators, range(config.iterations))) + steps.of_polish

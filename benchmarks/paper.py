@@ -31,34 +31,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paper", description=__doc__)
     parser.add_argument("--scale", choices=SCALES, default="quick")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--inception",
+        type=Path,
+        metavar="WEIGHTS",
+        help="a safetensors file; judge images by Inception's features, not the LeNet's",
+    )
     asked = parser.parse_args(arguments)
     scale, out = SCALES[asked.scale], asked.json.parent
     out.mkdir(parents=True, exist_ok=True)
     started = perf_counter()
-    rows = run(tasks(scale, data_folder(), out))
+    folder = data_folder()
+    source = mnist.Source(folder, asked.inception) if folder else None
+    rows = run(tasks(scale, source, out))
     minutes = (perf_counter() - started) / 60
     result = {"scale": scale.name, "minutes": minutes, "rows": [row._asdict() for row in rows]}
     asked.json.write_text(json.dumps(result, indent=2) + "\n")
-    report = markdown(rows, scale, minutes)
+    report = markdown(rows, scale, minutes, "Inception" if asked.inception else "LeNet")
     asked.json.with_suffix(".md").write_text(report)
     print(report)
     return 0
 
 
-def tasks(scale: Scale, folder: Path | None, out: Path) -> list[Task]:
+def tasks(scale: Scale, source: mnist.Source | None, out: Path) -> list[Task]:
     """Everything to be run, the longest first."""
     seeds = range(scale.seeds)
     chosen: list[Task] = []
-    if folder is None:
+    if source is None:
         print(NO_MNIST, file=sys.stderr)
     else:
         chosen = [
-            partial(mnist.vae_512, scale, 0, folder),
-            partial(mnist.kvaes, scale, 0, folder, out),
-            *(partial(mnist.default_single, scale, seed, folder) for seed in seeds),
-            *(partial(mnist.default, scale, seed, folder, out) for seed in seeds),
-            partial(mnist.vae_64, scale, 0, folder),
-            partial(mnist.bagged, scale, 0, folder),
+            partial(mnist.vae_512, scale, 0, source),
+            partial(mnist.kvaes, scale, 0, source, out),
+            *(partial(mnist.default_single, scale, seed, source) for seed in seeds),
+            *(partial(mnist.default, scale, seed, source, out) for seed in seeds),
+            partial(mnist.vae_64, scale, 0, source),
+            partial(mnist.bagged, scale, 0, source),
         ]
     for modes in VARIANCES:
         for method in synthetic.METHODS:

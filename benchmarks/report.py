@@ -60,8 +60,8 @@ def averaged(rows: Sequence[Row]) -> Table:
     return table
 
 
-def markdown(rows: Sequence[Row], scale: Scale, minutes: float) -> str:
-    """The whole report."""
+def markdown(rows: Sequence[Row], scale: Scale, minutes: float, features: str) -> str:
+    """The whole report; ``features`` names what images are compared on."""
     table = averaged(rows)
     synthetic = {key: figures for key, figures in table.items() if key[0] != "MNIST"}
     images = {key: figures for key, figures in table.items() if key[0] == "MNIST"}
@@ -77,7 +77,7 @@ def markdown(rows: Sequence[Row], scale: Scale, minutes: float) -> str:
     if not images:
         return "\n".join([*parts, NO_MNIST])
     note = (
-        "10,000 samples against the test images on 84 LeNet activations: compare rows with each "
+        f"10,000 samples against the test images on {features} features: compare rows with each "
         "other, and their ratios with the paper's, whose features are Inception's.\n"
     )
     return "\n".join([*parts, _section(images, "fid", "coverage"), note, _bars(images)])

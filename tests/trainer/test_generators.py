@@ -9,6 +9,7 @@ from api_schemas.training import TrainingConfig
 from tests.points import three_blobs
 from tests.trainer.stacks import stack
 from trainer import InvalidConfig, TrainingState, train
+from trainer.evaluation.synthetic import synthetic
 
 
 def test_a_centroid_run_is_lloyds_algorithm_step_by_step() -> None:
@@ -58,7 +59,7 @@ def gan(**fields: object) -> TrainingConfig:
 
 
 def test_gans_compete() -> None:
-    points, labels = three_blobs()
+    points, labels = synthetic(3, 600, seed=0)
     fit = train(points, gan())
     assert adjusted_rand_score(labels, fit.partition) > 0.95
     samples = fit.mixture.sample(300, component=1, seed=0).points
