@@ -1,8 +1,11 @@
 """Several processes share a run, started by `--ranks` or by torchrun, as a user would."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +14,8 @@ from sklearn.metrics import adjusted_rand_score
 from api_schemas.training import training_config
 from tests.points import three_blobs
 from trainer import checkpoint_bytes, restore, train
-from trainer.ranks import Ranks
+from trainer.command import CHECKPOINT
+from trainer.ranks import Ranks, Seat
 from trainer.vae import VAEStack
 
 OPTIONS = ["--components", "3", "--iterations", "2", "--threads", "1"]
@@ -37,6 +41,31 @@ def test_ranks_agree_with_one_process(tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"]
     four = run(tmp_path / "points.npy", tmp_path / "four", torchrun)
     np.testing.assert_array_equal(four, alone)
+
+
+def test_only_the_first_needs_the_checkpoint(tmp_path: Path) -> None:
+    """As on two machines that share no folder."""
+    points, _ = three_blobs()
+    np.save(tmp_path / "points.npy", points)
+    few: dict[str, Any] = {name: float(value) for name, value in (o.split("=") for o in FEW)}
+    saved: list[bytes] = []
+    config = training_config(3, iterations=2, **few)
+    alone = train(points, config, on_iteration=lambda s, _: saved.append(checkpoint_bytes(s)))
+    settings = [word for option in FEW for word in ("--set", option)]
+    started = []
+    for rank in range(2):
+        out = tmp_path / str(rank)
+        out.mkdir()
+        command = [sys.executable, "-m", "trainer", str(tmp_path / "points.npy")]
+        command += ["--out", str(out), *OPTIONS, *settings]
+        seat = Seat(rank, 2, f"file://{tmp_path / 'meeting'}").environment()
+        if rank == 0:
+            (out / CHECKPOINT).write_bytes(saved[0])
+        started.append(subprocess.Popen(command, env={**os.environ, **seat}, stderr=PIPE))
+    told = [process.communicate(timeout=300)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0, 0], told
+    assert told[0].startswith("going on after iteration 1")
+    np.testing.assert_array_equal(np.load(tmp_path / "0" / "assignments.npy"), alone.partition)
 
 
 def test_a_restored_stack_tells_its_tensors_in_the_same_order() -> None:
