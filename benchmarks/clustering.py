@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
@@ -20,6 +21,7 @@ from api_schemas.training import training_config
 from benchmarks.data import FCPS, NOISE, Labels, Points, clustering_sets, data_folder, load
 from trainer import train
 from trainer.evaluation.clustering import agreement
+from trainer.starts.choose import settle_components
 
 KMEANS_STARTS, GAUSSIAN_STARTS = 10, 5
 BARS = {"digits": 0.79, "pendigits": 0.74, "mnist": 0.65}
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with threadpool_limits(1):
         runs = list(measured(asked.data, asked.seeds, folder))
     asked.json.write_text(json.dumps([run._asdict() for run in runs], indent=2) + "\n")
-    print(table(runs))
+    print(table(runs), numbers(asked.data, folder), sep="\n\n")
     return 0
 
 
@@ -95,8 +97,7 @@ def measured(
 ) -> Iterator[Run]:
     """Every method on every data set from every seed, with the true number of clusters."""
     for name in names:
-        points, labels = load(name, folder)
-        judged = labels != NOISE if name in FCPS else np.full(len(labels), True)
+        points, labels, judged = judgeable(name, folder)
         k = len(np.unique(labels[judged]))
         for seed in range(seeds):
             for method, cluster in methods.items():
@@ -106,6 +107,22 @@ def measured(
                 found = agreement(labels[judged], partition[judged])
                 print(f"{name} {method} {seed}: {found.ari:.3f}, {seconds:.1f} s", file=sys.stderr)
                 yield Run(name, method, seed, *found, seconds)
+
+
+def judgeable(name: str, folder: Path | None) -> tuple[Points, Labels, NDArray[np.bool_]]:
+    """Points (N, ...), labels (N,), and which of them judge: those that are no noise, (N,)."""
+    points, labels = load(name, folder)
+    return points, labels, labels != NOISE if name in FCPS else np.full(len(labels), True)
+
+
+def numbers(names: Sequence[str], folder: Path | None) -> str:
+    """What `components="auto"` takes K for beside the labels' number, as Markdown."""
+    lines = ["| data | labels | auto |", "| --- " * 3 + "|"]
+    for name in names:
+        points, labels, judged = judgeable(name, folder)
+        found = settle_components(points, training_config("auto")).k
+        lines.append(f"| {name} | {len(np.unique(labels[judged]))} | {found} |")
+    return "\n".join(lines)
 
 
 def table(runs: Sequence[Run]) -> str:
