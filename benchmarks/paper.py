@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paper", description=__doc__)
     parser.add_argument("--scale", choices=SCALES, default="quick")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--seeds", type=int, help="of the default preset; else as the scale has it")
     parser.add_argument(
         "--inception",
         type=Path,
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked = parser.parse_args(arguments)
     scale, out = SCALES[asked.scale], asked.json.parent
+    scale = replace(scale, seeds=asked.seeds or scale.seeds)
     out.mkdir(parents=True, exist_ok=True)
     started = perf_counter()
     folder = data_folder()

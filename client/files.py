@@ -43,8 +43,12 @@ def _written(target: str | Path | IO[bytes]) -> Iterator[IO[bytes]]:
         return
     part = place.with_name(f".{place.name}-{uuid4().hex[:8]}")
     try:
-        with part.open("xb+") as file:
-            yield file
+        whole = part.open("xb+")
+    except OSError as error:  # of a name that nobody gave
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    try:
+        with whole:
+            yield whole
         part.replace(place)
     finally:
         part.unlink(missing_ok=True)

@@ -23,6 +23,8 @@ from client.jobs import Jobs
 from client.models import DEFAULT, Aliases, Models
 from client.samples import Format, Samples, accepted, read_arrays, read_table
 
+DATASET_PREFIX = "ds_"
+
 
 class KVAE:
     """A kVAE service: train on points, assign new ones to components, sample from them.
@@ -78,8 +80,8 @@ class KVAE:
     ) -> Model:
         """Train on points and wait for the model; its progress is shown on stderr.
 
-        ``data`` is a data set, or what `upload` takes, with its ``options``; ``components`` is K or
-        "auto"; ``config`` changes options of the preset, the fields of
+        ``data`` is a data set or its id, or what `upload` takes, with its ``options``;
+        ``components`` is K or "auto"; ``config`` changes options of the preset, the fields of
         `api_schemas.training.TrainingOptions`; ``ranks`` is how many processes share the training.
 
         Raises JobFailed, JobCancelled, InvalidInput or ValueError.
@@ -112,9 +114,8 @@ class KVAE:
     ) -> Job:
         """The job of a training, which is not waited for; ``webhook`` has the ``url`` to tell how
         it ends, and the ``secret`` to sign with. Raises InvalidInput."""
-        dataset = data if isinstance(data, Dataset) else self.upload(data, **options)
         request: dict[str, Any] = {
-            "dataset": dataset.id,
+            "dataset": self._dataset_id(data, options),
             "components": components,
             "preset": preset,
             "seed": seed,
@@ -124,6 +125,11 @@ class KVAE:
             "webhook": webhook,
         }
         return self._connection.create("/jobs", Job, json=request)
+
+    def _dataset_id(self, data: Any, options: dict[str, Any]) -> str:
+        if isinstance(data, str) and data.startswith(DATASET_PREFIX) and not Path(data).exists():
+            return data
+        return data.id if isinstance(data, Dataset) else self.upload(data, **options).id
 
     @overload
     def assign(  # type: ignore[overload-overlap]  # no fields are fields as well

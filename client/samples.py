@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class Samples(Generic[Points]):
 
 def accepted(format: Format, array: str) -> str:
     """The media type to ask for; ``array`` is that of NumPy's."""
+    if format not in get_args(Format):
+        raise ValueError(f"{format!r} is none of {', '.join(get_args(Format))}")
     return array if format == "numpy" else media.ARROW
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import click
 from click.exceptions import Exit
 
-from client.errors import JobCancelled, JobFailed, KVAEError, ServiceError
+from client.errors import JobCancelled, JobFailed, KVAEError, ServiceError, Unreachable
 
 HERE, REFUSED, NO_ANSWER, FAILED, CANCELLED, INTERRUPTED = 1, 3, 4, 5, 6, 130
 
@@ -37,6 +37,8 @@ def _end(message: str, status: int) -> Exit:
 
 def _message(error: KVAEError) -> str:
     message = " ".join(str(error).split())
+    if isinstance(error, Unreachable):
+        message += "; --url or KVAE_URL says where else"
     return f"{message} ({error.code})" if isinstance(error, ServiceError) else message
 
 

@@ -56,6 +56,7 @@ class Commands(click.Group):
 
 
 kvae = Commands("kvae", [assign, datasets, jobs, models, sample, train], help=HELP)
+click.version_option(package_name="kvae", message="%(prog)s %(version)s")(kvae)
 
 
 def main() -> None:

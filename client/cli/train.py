@@ -11,6 +11,7 @@ from client.cli.files import is_dataset, points_argument, source
 from client.cli.options import as_json, connected, uploading
 from client.cli.output import print_json, print_table
 from client.kvae import KVAE
+from client.models import DEFAULT
 
 
 def _count(ctx: click.Context, param: click.Parameter, given: str) -> int | str:
@@ -86,8 +87,8 @@ def train(
     """Train on POINTS and show the model.
 
     POINTS is a file, - for stdin, or the id of a data set. Files are CSV, Parquet, Arrow, NPY, NPZ,
-    IDX, or a ZIP of PNG or JPEG images. Once it has succeeded the model is the default one of
-    assign and sample.
+    IDX, or a ZIP of PNG or JPEG images. The model becomes the default one of assign and sample,
+    unless the alias default was moved by hand: then it stays where it is until it is removed.
 
     \b
     Examples:
@@ -113,5 +114,7 @@ def train(
 def show(model: Model) -> None:
     """A model for people."""
     click.echo(f"{model.id}  {model.name}  {model.rows:,} points")
+    if DEFAULT not in model.aliases:
+        click.echo(f"not the default one: kvae models alias {DEFAULT} {model.id}", err=True)
     rows = zip(range(model.components), model.sizes, model.alpha, strict=True)
     print_table(["component", "points", "alpha"], rows)

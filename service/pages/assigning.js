@@ -71,7 +71,7 @@ export function assigning(model) {
     },
     onFiles,
   );
-  const hint = "CSV with or without a header line, or JSON: rows, or records by column.";
+  const hint = `CSV with or without a header line, or JSON: a list of rows, or of {"column": value}.`;
   const paste = h(
     "form",
     { onsubmit: submit },

@@ -47,7 +47,9 @@ export function uploadChoices(onAgain) {
   const form = h("form", { onsubmit: submit }, fieldsOf(controls), again);
   const node = h("details", {}, h("summary", {}, "Choices for the file"), form);
 
+  let sent; // what was said of the columns of the last file
   const chosen = () => {
+    sent = controls.columns.value;
     const values = Object.entries(controls).map(([name, control]) => [name, control.value]);
     return { ...Object.fromEntries(values), columns: linesOf(controls.columns.value) };
   };
@@ -57,12 +59,12 @@ export function uploadChoices(onAgain) {
     node.open = true;
     if (message.includes("categories=onehot")) controls.categories.value = "onehot";
     if (message.includes("missing=")) controls.missing.value = "median";
-    if (controls.columns.value === "") controls.columns.value = (await headerOf(file)).join("\n");
+    if (sent === "") sent = controls.columns.value = (await headerOf(file)).join("\n");
   };
   /** For the next file: what was said of the columns of the last one does not hold for it. */
   const forget = () => {
     again.hidden = true;
-    controls.columns.value = "";
+    if (controls.columns.value === sent) controls.columns.value = "";
   };
   return { node, chosen, offer, forget };
 }

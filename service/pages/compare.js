@@ -23,7 +23,7 @@ export default async function page({ query, signal }) {
         h("a", { class: "button", href: "#/datasets" }, "Train one"),
       ),
     };
-  const left = refs[0] ? named[0] : models[0];
+  const left = refs[0] ? named[0] : (models.find((model) => twin(model, models)) ?? models[0]);
   const right = refs[1] ? named.at(-1) : partner(left, models);
   const form = choice(models, left, right);
   if (!refs[0] || !refs[1]) return { title, content: form };
@@ -31,12 +31,14 @@ export default async function page({ query, signal }) {
 }
 
 /** Another model, of the same data set if there is one. */
-function partner(model, models) {
-  const others = models.filter(({ id }) => id !== model.id);
-  return (
-    others.find(({ provenance }) => provenance.dataset === model.provenance.dataset) ?? others[0]
+const partner = (model, models) =>
+  twin(model, models) ?? models.find(({ id }) => id !== model.id);
+
+const twin = (model, models) =>
+  models.find(
+    ({ id, provenance }) =>
+      id !== model.id && provenance.dataset && provenance.dataset === model.provenance.dataset,
   );
-}
 
 function choice(models, left, right) {
   const [first, second] = [modelSelect("left", models, left), modelSelect("right", models, right)];

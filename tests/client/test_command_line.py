@@ -50,7 +50,8 @@ def test_what_ends_otherwise_has_a_status_of_its_own(tmp_path: Path) -> None:
     done = run("models", "list", url=address)
     assert (done.exit_code, done.stderr) == (
         4,
-        f"Error: no answer from {address}: [Errno 111] Connection refused\n",
+        f"Error: no answer from {address}: [Errno 111] Connection refused; "
+        "--url or KVAE_URL says where else\n",
     )
     with scripted(Answer("<html>")) as server:
         assert run("models", "show", url=server.address).exit_code == 4
@@ -63,7 +64,7 @@ def test_what_ends_otherwise_has_a_status_of_its_own(tmp_path: Path) -> None:
     with scripted(Answer("1,2\n")) as server:
         done = run("sample", "-o", str(tmp_path / "no" / "s.csv"), url=server.address)
     assert done.exit_code == 1
-    assert done.stderr.endswith("No such file or directory\n")
+    assert done.stderr.endswith(f"{tmp_path / 'no' / 's.csv'}: No such file or directory\n")
 
 
 @pytest.mark.parametrize("command", ["", "train", "assign", "sample", "datasets", "jobs", "models"])

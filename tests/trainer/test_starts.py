@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from api_schemas.training import TrainingConfig
 from tests.trainer.stacks import unscaled
 from trainer.partition import EVERYWHERE
+from trainer.points import ScaledPoints, Scaling
 from trainer.starts import classical
 from trainer.starts.choose import best_of_all, initial_partition
 from trainer.starts.judge import Judge
@@ -140,3 +141,18 @@ def test_many_values_are_reduced() -> None:
     assert sketch.rows.shape == (300, 50)
     found = best_of_all(Judge(sketch, 2, 0), 2, 0)
     assert adjusted_rand_score([0] * 150 + [1] * 150, found) == 1
+
+
+@pytest.mark.parametrize("seed", [0, 3, 5])
+def test_categories_that_cut_the_points_anyhow_decide_nothing(seed: int) -> None:
+    """Three groups by name, height and weight; who smokes is another matter."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 3, 600)
+    height, weight = rng.normal(160 + 10 * group, 4), rng.normal(60 + 15 * group, 5)
+    weight[:40] = np.median(weight)  # in place of missing ones
+    smokes = rng.random(600) < 0.2 + 0.2 * group
+    points = np.column_stack([np.eye(3)[group], height, weight, smokes])
+    points[-15:, :3] = [0, 0, 1]
+    x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
+    judge = Judge(Sketch(x, 0), 3, 0)
+    assert adjusted_rand_score(group, best_of_all(judge, 3, 0)) > 0.9

@@ -47,14 +47,15 @@ def initial_partition(
 
 
 def best_of_all(judge: Judge, k: int, seed: int) -> Labels:
-    """The Gaussians' partition where the clusters are such, else the one of lowest cut."""
+    """The Gaussians' partition where the clusters are such, else the one of lowest cut, and of
+    equals the simplest."""
     sketch = judge.sketch
     if judge.trusted is not None:
         return gaussians.partition(judge.trusted, sketch.rows)
-    candidates = [classical.kmeans(sketch.rows, k, seed), *classical.graph_cuts(sketch, k)]
+    candidates = [classical.kmeans(sketch.rows, k, seed)]
     if judge.mixture is not None:
         candidates.append(gaussians.partition(judge.mixture, sketch.rows))
-    return classical.best(sketch, k, candidates)
+    return classical.best(sketch, k, [*candidates, *classical.graph_cuts(sketch, k)])
 
 
 def gaussian(rows: Features, k: int, seed: int) -> Labels:

@@ -12,6 +12,7 @@ from trainer.starts.sketch import Features, Labels, Sketch
 
 STARTS, MANY = 10, 50  # of k-means; one for more components than that
 MAX_CLUSTERS, NOISE = 25, 1e-3  # of a count of clusters; a cut that is as good as none
+NOTHING = 1.5e-3  # a cut that no lower one is better than
 SMALL_SHARE = 5  # a cluster of the balanced cut has at least a fifth of N/K points
 
 
@@ -46,10 +47,11 @@ def graph_cuts(sketch: Sketch, k: int) -> list[Labels]:
 
 
 def best(sketch: Sketch, k: int, candidates: list[Labels]) -> Labels:
-    """The candidate of lowest normalised cut; of equals the first."""
+    """The candidate of lowest normalised cut; of equals, and of those that cut next to nothing, the
+    first. Categories part the points so that many partitions do."""
     if len(candidates) == 1:
         return candidates[0]
-    return min(candidates, key=lambda labels: sketch.graph.normalised_cut(labels, k))
+    return min(candidates, key=lambda labels: max(NOTHING, sketch.graph.normalised_cut(labels, k)))
 
 
 def count_clusters(sketch: Sketch) -> int:
