@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
@@ -88,6 +89,14 @@ def test_restarts_count_on() -> None:
     seen = reports(quick(restarts=2, initial_partition="voronoi"))
     assert [report.iteration for report in seen] == [1, 2, 3, 4]
     assert all(report.of == 4 for report in seen)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_number_of_components_does_not_hang_on_the_seed(seed: int) -> None:
+    config = quick(components="auto", seed=seed)
+    assert settle_components(load_wine().data, config).k == 3
+    one = np.random.default_rng(0).normal(size=(300, 4))
+    assert settle_components(one, config).k == 1
 
 
 @pytest.mark.parametrize("name", ["auto", "graph", "kmeans", "gaussian", "voronoi"])

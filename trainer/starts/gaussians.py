@@ -27,7 +27,8 @@ def fit(rows: Features, k: int, seed: int) -> GaussianMixture | None:
 def suffices(mixture: GaussianMixture, rows: Features, seed: int) -> bool:
     """Whether the clusters are Gaussian: whether no mixture of twice as many has a lower BIC."""
     twice = 2 * mixture.n_components
-    finer = _best(rows, twice, seed, _shapes(len(rows), rows.shape[1], twice), 1)
+    starts = STARTS if twice == 2 else 1  # whether there are clusters at all hangs on it
+    finer = _best(rows, twice, seed, _shapes(len(rows), rows.shape[1], twice), starts)
     return bool(mixture.bic(rows) < finer.bic(rows))
 
 
