@@ -34,7 +34,7 @@ def measure(url: str, points: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     partition = rng.integers(RARE, size=points)
     partition[-10:] = RARE
-    confidence = rng.random(points, np.float32)
+    shares = {name: rng.random(points, np.float32) for name in ("confidence", "outlier_score")}
     before = size(database)
     started = perf_counter()
     with database.write() as session:
@@ -42,7 +42,7 @@ def measure(url: str, points: int) -> dict[str, Any]:
         session.add_all([model, AliasRow(name="default", model_id=model.id, pinned=False)])
         session.flush()
         source = assignments.of_model(model)
-        assignments.store(session, source, partition, {"confidence": confidence})
+        assignments.store(session, source, partition, shares)
     stored = perf_counter() - started
     started = perf_counter()
     with database.read() as session:
@@ -71,6 +71,7 @@ def blank_model(points: int) -> ModelRow:
         metrics={},
         config={},
         provenance={"source": "trained"},
+        whole=[],
     )
 
 

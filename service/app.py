@@ -91,7 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    refusals = problems.responses(401, 403, 429)
+    refusals = problems.responses(401, 403, 415, 429, 500)
     # those first that are asked most: each router before costs a request a look at all its routes
     app.include_router(inference.router, responses=refusals)
     for router in (open_inference.router, open_inference.probes, health.router):

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint
+from service import clock
 from service.paging import page_of
-from service.table_types import utc_now
 from service.tables import CheckpointRow, JobRow
 
 KEPT = 2
@@ -48,7 +48,8 @@ def release(session: Session, job_id: str, but_newest: int = 0) -> list[str]:
 def release_old(session: Session, age: timedelta) -> None:
     """Keep those no longer of jobs that ended so long ago, and are not resumed in this moment."""
     left = select(CheckpointRow.job_id).where(CheckpointRow.kept)
-    ended = select(JobRow.id).where(JobRow.finished_at < utc_now() - age, JobRow.id.in_(left))
+    too_old = JobRow.finished_at < clock.now(session) - age
+    ended = select(JobRow.id).where(too_old, JobRow.id.in_(left))
     job_ids = session.scalars(ended.with_for_update()).all()
     of_jobs = CheckpointRow.job_id.in_(job_ids)
     session.execute(update(CheckpointRow).where(of_jobs).values(kept=False))

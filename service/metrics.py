@@ -5,6 +5,7 @@ the model cache and sweeps are this process's own.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import get_args
@@ -15,9 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api_schemas.jobs import JobStatus
-from service import pulse
+from service import clock, pulse
 from service.database import Database
-from service.table_types import utc_now
 from service.tables import EventRow, JobRow
 from service.transitions import ENDED
 
@@ -95,12 +95,12 @@ class JobState:
         with self._database.read() as session:
             query = select(JobRow.status, func.count()).group_by(JobRow.status)
             found = dict(session.execute(query).all())
-            beat_at = pulse.last(session)
+            beat_at, now = pulse.last(session), clock.now(session)
         for status in get_args(JobStatus):
             by_status.add_metric([status], found.get(status, 0))
         yield by_status
         if beat_at:
-            age.add_metric([], (utc_now() - beat_at).total_seconds())
+            age.add_metric([], (now - beat_at).total_seconds())
         yield age
 
     def describe(self) -> list[Metric]:
@@ -115,7 +115,8 @@ class JobSeconds:
 
     def __init__(self, database: Database, registry: CollectorRegistry) -> None:
         self._database = database
-        self._since = utc_now()
+        self._started = time.monotonic()
+        self._since: datetime | None = None  # by the database's clock
         self._counted: set[tuple[str, datetime]] = set()
         self._lock = threading.Lock()
         self._seconds = Histogram(
@@ -129,7 +130,9 @@ class JobSeconds:
     def catch_up(self) -> None:
         """Count the jobs that ended since the last scrape, also if their commit came late."""
         with self._lock, self._database.read() as session:
-            now = utc_now()
+            now = clock.now(session)
+            since_start = timedelta(seconds=time.monotonic() - self._started)
+            self._since = self._since or now - since_start
             columns = JobRow.id, JobRow.finished_at, JobRow.type
             ended = select(*columns).where(JobRow.finished_at >= self._since)
             for job_id, at, type in session.execute(ended):

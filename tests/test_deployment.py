@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def read(path: str) -> str:
 def test_linter_has_nothing_to_say(command: list[str | Path]) -> None:
     done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_image_has_every_package() -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    let_in = {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}
+    assert let_in >= {name.rstrip("*") for name in packages}
 
 
 def test_secrets_come_from_the_environment(services: dict[str, dict[str, Any]]) -> None:
@@ -123,7 +131,9 @@ def test_temporary_files_have_a_folder_of_their_own(services: dict[str, dict[str
 
 
 def test_env_example_names_every_setting_with_its_default() -> None:
-    example = dict(SETTING.findall(read(".env.example")))
+    given = SETTING.findall(read(".env.example"))
+    example = dict(given)
+    assert len(example) == len(given) - 1  # the storage of docker compose is shown beside it
     settings = {f"KVAE_{name.upper()}": field for name, field in Settings.model_fields.items()}
     assert example.keys() == settings.keys() | COMPOSE_ONLY
     assert not example["POSTGRES_PASSWORD"]

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kombu.transport.redis import Channel
 from ruamel.yaml import YAML
+from sqlalchemy import func, select, text
 
-from service.queue import QUEUE
+from service.database import Database
 from service.serve import ALONE_SECONDS
 from service.settings import Settings
+from service.tables import JobPartRow
+from tests.conftest import NewDatabase
+from tests.service import rows
 from tests.test_deployment import BIN, ROOT, read
 
 Manifest = dict[str, Any]
@@ -99,7 +102,7 @@ def test_pods_have_no_privileges() -> None:
 
 
 def test_settings_are_known_and_no_secret() -> None:
-    names = {f"KVAE_{name.upper()}" for name in Settings.model_fields} | {"REDIS_ADDRESS"}
+    names = {f"KVAE_{name.upper()}" for name in Settings.model_fields}
     settings = find("ConfigMap", "kvae")["data"]
     assert settings.keys() <= names
     assert not settings.keys() & {"KVAE_DATABASE_URL", "KVAE_BROKER_URL"}  # they hold passwords
@@ -124,11 +127,23 @@ def test_a_worker_without_a_broker_is_not_killed() -> None:
     assert "livenessProbe" not in container
 
 
-def test_workers_follow_the_queue() -> None:
+def test_workers_follow_the_jobs(postgres: NewDatabase, migrated_template: str) -> None:
     scaling = find("ScaledObject", "kvae-worker")["spec"]
     assert (
         scaling["scaleTargetRef"]["name"] == find("Deployment", "kvae-worker")["metadata"]["name"]
     )
-    lists = {trigger["name"]: trigger["metadata"]["listName"] for trigger in scaling["triggers"]}
-    assert lists == {"waiting": QUEUE, "running": Channel.unacked_key}
     assert scaling["minReplicaCount"] >= 1
+    (trigger,) = scaling["triggers"]
+    query = text(trigger["metadata"]["query"])
+    with postgres(migrated_template) as url:
+        database = Database(url)
+        with database.write() as session:
+            rows.job(session)
+            rows.job(session).status = "succeeded"
+            rows.assign_job(session, 30_000_000)
+            session.flush()
+            parts = session.scalar(select(func.count()).select_from(JobPartRow))
+            assert parts
+            assert parts > 1
+            assert session.scalar(query) == 1 + parts
+        database.close()

@@ -1,6 +1,7 @@
 """What the tasks of a worker have in common."""
 
 import logging
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,10 @@ from service.worker.heartbeat import Heartbeat, Renew, Watch
 from service.worker.patience import patiently
 from trainer import DamagedState, InvalidPoints, TrainerError
 from trainer.points import Points
+
+# what torch tells by a plain RuntimeError
+NO_MEMORY = re.compile(r"can't allocate memory|_STATUS_ALLOC_FAILED")
+OF_DEVICE = re.compile(r"CUDA|CUDNN|cuDNN|CUBLAS|NCCL")
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +69,7 @@ def error_of(failure: Exception) -> dict[str, Any]:
                 "out_of_memory",
                 f"the memory did not suffice: {_line(failure)}",
             )
-        case torch.AcceleratorError():
+        case _ if _is_of_device(failure):
             code, message = "device_failed", f"the device failed: {_line(failure)}"
         case _:
             log.error("job failed: %s", "".join(traceback.format_exception(failure)))
@@ -74,10 +79,17 @@ def error_of(failure: Exception) -> dict[str, Any]:
 
 
 def _is_of_memory(failure: Exception) -> bool:
-    """Whether memory ran out, the device's or the CPU's, for which torch has no class."""
+    """Whether memory ran out, the device's or the CPU's, for all of which torch has no
+    class."""
     if isinstance(failure, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(failure, RuntimeError) and "can't allocate memory" in str(failure)
+    return isinstance(failure, RuntimeError) and bool(NO_MEMORY.search(str(failure)))
+
+
+def _is_of_device(failure: Exception) -> bool:
+    if isinstance(failure, torch.AcceleratorError):
+        return True
+    return isinstance(failure, RuntimeError) and bool(OF_DEVICE.search(str(failure)))
 
 
 def _line(failure: Exception) -> str:

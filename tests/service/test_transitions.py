@@ -38,6 +38,10 @@ ACTS: dict[str, tuple[Callable[[Session, leases.Claim], object], dict[JobStatus,
         {"queued": "cancelled", "running": "cancelling"},
     ),
     "stop": (ending("cancelled"), {"cancelling": "cancelled"}),
+    "give back": (
+        lambda s, c: leases.give_back(s, c),
+        {"running": "queued", "cancelling": "cancelled"},
+    ),
     "succeed": (ending("succeeded"), {"running": "succeeded", "cancelling": "succeeded"}),
     "fail": (ending("failed"), {"running": "failed", "cancelling": "failed"}),
     "resume": (

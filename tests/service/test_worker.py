@@ -131,6 +131,20 @@ def test_memory_that_runs_out_is_named(provoke: Callable[[], object], code: str)
     assert error_of(caught.value)["code"] == code
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`", "out_of_memory"),
+        ("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED", "device_failed"),
+        ("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED", "device_failed"),
+        ("NCCL error in: ProcessGroupNCCL.cpp", "device_failed"),
+        ("mat1 and mat2 shapes cannot be multiplied", "internal_error"),
+    ],
+)
+def test_what_libraries_of_a_gpu_say_is_named(said: str, code: str) -> None:
+    assert error_of(RuntimeError(said))["code"] == code
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_failures_of_a_gpu_are_named() -> None:
     with pytest.raises(torch.OutOfMemoryError) as caught:
