@@ -106,7 +106,8 @@ def _different(session: Session, results: Sequence[ModelRow]) -> Iterator[str]:
         result = hashlib.sha256(models.weights(session, model.id))
         result.update(f"{model.alpha} {model.sizes} {model.metrics}".encode())
         for chunk in chunks:
-            result.update(chunk.components + (chunk.confidences or b""))
+            for part in (chunk.components, chunk.confidences, chunk.outlier_scores):
+                result.update(part or b"")
         first, expected = known.setdefault(run, (model.id, result.hexdigest()))
         if result.hexdigest() != expected:
             yield f"{model.id} is another than {first}, of the same run"
