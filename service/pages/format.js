@@ -18,8 +18,12 @@ export function number(value) {
   return size !== 0 && (size < 1e-4 || size >= 1e9) ? EXPONENT.format(value) : DIGITS.format(value);
 }
 
-/** A share of one. */
-export const percent = (share) => (Number.isFinite(share) ? PERCENT.format(share) : NOTHING);
+/** A share of one; what is nearly all or nearly none does not look like it. */
+export function percent(share) {
+  if (!Number.isFinite(share)) return NOTHING;
+  if (share > 0 && share < 0.0005) return "<0.1%";
+  return share >= 0.9995 && share < 1 ? ">99.9%" : PERCENT.format(share);
+}
 
 /** A size in bytes. */
 export function bytes(size) {

@@ -6,7 +6,7 @@ import { duration, percent, when } from "./format.js";
 import { list } from "./lists.js";
 import { badge, isLive } from "./parts.js";
 
-const HEAD = ["Name", "Kind", "Status", "Progress", "Time left", "Created"];
+const HEAD = ["Name", "Status", "Progress", "Time left", "Kind", "Created"];
 const POLL_MILLISECONDS = 2000;
 
 /**
@@ -22,10 +22,10 @@ export async function jobList(query, whenEmpty, signal) {
     update(cells, job);
     return [
       h("a", { href: `#/jobs/${job.id}` }, job.name),
-      job.type === "train" ? `train, K = ${job.config.components}` : "assign",
       cells.status,
       { number: cells.progress },
       { number: cells.left },
+      job.type === "train" ? `train, K = ${job.config.components}` : "assign",
       when(job.created_at),
     ];
   };

@@ -4,6 +4,11 @@ import { h } from "./dom.js";
 import { number } from "./format.js";
 
 const MAX_FEATURES = 8; // of the largest shifts
+const SIGNED = new Intl.NumberFormat("en", {
+  signDisplay: "exceptZero",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 
 /** @param {object[]} features of a component, the largest shift first */
 export function profile(features) {
@@ -53,5 +58,5 @@ function quantilesOf({ quantiles, mean, deviation }) {
 
 function shiftOf({ shift }) {
   const title = "distance of its mean from that of all points, in standard deviations";
-  return h("span", { class: "shift", title }, `${shift > 0 ? "+" : ""}${shift.toFixed(1)} sd`);
+  return h("span", { class: "shift", title }, `${SIGNED.format(shift)} sd`);
 }
