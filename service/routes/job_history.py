@@ -23,7 +23,16 @@ AfterMessage = Annotated[str | None, after_id("evt")]
 LastEventId = Annotated[
     int | None, Header(ge=0, lt=MAX_ID, description="of a stream that was cut: goes before after")
 ]
-STREAM = {media.EVENTS: {"schema": {"type": "string"}}}
+EVENT = {  # of the stream
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": openapi.TEXT,
+        "event": openapi.TEXT,
+        "data": openapi.json_text("JobEvent"),
+    },
+}
+STREAM = {media.EVENTS: {"schema": EVENT}}
 
 
 @router.get(
