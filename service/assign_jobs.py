@@ -23,7 +23,6 @@ from api_schemas.inference import AssignField
 from service import assignments, clock, events, jobs, leases
 from service.errors import Conflict, NotFound
 from service.ids import new_id
-from service.leases import LeaseLost
 from service.tables import DatasetRow, JobPartRow, JobRow, ModelRow
 
 PART_VALUES = 1 << 28  # of points; they keep one core of a worker busy for some ten seconds
@@ -130,7 +129,7 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
     held = update(JobPartRow).where(*_held(claim), _job_is("running"))
     held = held.values(lease_expires_at=lease).execution_options(synchronize_session=False)
     if session.scalar(held.returning(JobPartRow.number)) is None:
-        raise LeaseLost(claim.job_id)
+        raise leases.LeaseLost(claim.job_id)
     return False
 
 
@@ -238,7 +237,7 @@ def _hold(session: Session, claim: Claim) -> tuple[JobRow, JobPartRow]:
     job = _hold_job(session, claim.job_id)
     part = session.scalar(select(JobPartRow).where(*_held(claim)).with_for_update())
     if job is None or part is None:
-        raise LeaseLost(claim.job_id)
+        raise leases.LeaseLost(claim.job_id)
     return job, part
 
 

@@ -44,12 +44,6 @@ class Ranks:
                 distributed.all_reduce(tensor)
         return tensor
 
-    def wait(self) -> None:
-        """Until every process has come here."""
-        if self.count > 1:
-            with _together():
-                distributed.barrier()
-
     def of_first(self, data: bytes, device: torch.device) -> bytes:
         """The bytes that the first process has; those of all others don't count."""
         if self.count == 1:

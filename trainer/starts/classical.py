@@ -12,7 +12,7 @@ from trainer.starts.sketch import Features, Labels, Sketch
 
 STARTS, MANY = 10, 50  # of k-means; one for more components than that
 MAX_CLUSTERS, NOISE = 25, 1e-3  # of a count of clusters; a cut that is as good as none
-NOTHING = 1.5e-3  # a cut that no lower one is better than
+LEAST_CUT = 1.5e-3  # lower ones are no better
 SMALL_SHARE = 5  # a cluster of the balanced cut has at least a fifth of N/K points
 
 
@@ -51,7 +51,8 @@ def best(sketch: Sketch, k: int, candidates: list[Labels]) -> Labels:
     first. Categories part the points so that many partitions do."""
     if len(candidates) == 1:
         return candidates[0]
-    return min(candidates, key=lambda labels: max(NOTHING, sketch.graph.normalised_cut(labels, k)))
+    cut = sketch.graph.normalised_cut
+    return min(candidates, key=lambda labels: max(LEAST_CUT, cut(labels, k)))
 
 
 def count_clusters(sketch: Sketch) -> int:
