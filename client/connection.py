@@ -28,8 +28,7 @@ Result = TypeVar("Result")
 
 
 class Connection:
-    """To one service. Every call may be repeated: what creates something has an Idempotency-Key,
-    and what else changes something says how a repetition is refused."""
+    """To one service. Every call may be repeated: each POST has an Idempotency-Key."""
 
     def __init__(self, address: str, key: str | None, timeout: float, patience: float) -> None:
         """Raises ValueError for what can't be an address or a key."""
@@ -62,34 +61,29 @@ class Connection:
                 return
             after = page.last_id
 
-    def create(
+    def post(
         self,
         path: str,
-        created: type[Answered],
+        answered: type[Answered],
         query: Mapping[str, Any] | None = None,
         **sent: Any,
     ) -> Answered:
-        """POST what is created once, however often it has to be sent."""
+        """What comes of a request that is carried out once, however often it has to be sent."""
         headers = {"Idempotency-Key": uuid4().hex}
-        return parsed(created, self.request("POST", path, query, headers=headers, **sent))
+        return parsed(answered, self.request("POST", path, query, headers=headers, **sent))
 
     def delete(self, path: str) -> None:
-        """Raises NotFound."""
-        self.change("DELETE", path, NotFound)
-
-    def change(self, method: str, path: str, done: type[ServiceError]) -> None:
-        """A change whose repetition is refused with ``done``; after an answer that was lost that
-        means that it had come through."""
+        """Raises NotFound, but not when an earlier attempt's answer was lost: then it is done."""
         is_lost = False
 
         def attempt() -> None:
             nonlocal is_lost
             try:
-                self._answer(method, path)
+                self._answer("DELETE", path)
             except Unreachable:
                 is_lost = True
                 raise
-            except done:
+            except NotFound:
                 if not is_lost:
                     raise
 

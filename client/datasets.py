@@ -35,7 +35,7 @@ class Datasets:
         query = {"name": name, **options}
         with body_of(data) as body:
             raw = Body(body.content, media.OCTETS)
-            return self._connection.create("/datasets", Dataset, query, body=raw)
+            return self._connection.post("/datasets", Dataset, query, body=raw)
 
     def list(self, *, name: str | None = None) -> Iterator[Dataset]:
         """Data sets, newest first: all, or those of a name."""

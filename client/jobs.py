@@ -10,8 +10,8 @@ from typing import IO, Any
 from api_schemas.jobs import Checkpoint, Job, JobDelivery, JobEvent, JobStatus, JobType
 from client import media
 from client.assignments import read_assignments, write_assignments
-from client.connection import Connection, parsed, path_of
-from client.errors import Conflict, JobCancelled, JobFailed, Unreachable
+from client.connection import Connection, path_of
+from client.errors import JobCancelled, JobFailed, Unreachable
 from client.events import read_events
 from client.progress import shown
 from client.samples import Format
@@ -43,13 +43,11 @@ class Jobs:
 
     def cancel(self, job: str) -> Job:
         """Ask for its end, within a step; the job as it is now. Raises NotFound or Conflict."""
-        response = self._connection.request("POST", path_of("jobs", job, "cancel"))
-        return parsed(Job, response)
+        return self._connection.post(path_of("jobs", job, "cancel"), Job)
 
     def resume(self, job: str) -> Job:
         """Go on with one that failed or was cancelled. Raises NotFound or Conflict."""
-        self._connection.change("POST", path_of("jobs", job, "resume"), Conflict)
-        return self.get(job)
+        return self._connection.post(path_of("jobs", job, "resume"), Job)
 
     def delete(self, job: str) -> None:
         """Delete one that has ended; data set and model stay. Raises NotFound or Conflict."""

@@ -29,8 +29,8 @@ DATASET_PREFIX = "ds_"
 class KVAE:
     """A kVAE service: train on points, assign new ones to components, sample from them.
 
-    Calls are repeated over lost connections, restarts and limits for ``patience`` seconds, what
-    creates something with an Idempotency-Key. All raise KVAEError.
+    Calls are repeated over lost connections, restarts and limits for ``patience`` seconds; none
+    does twice what it should do once. All raise KVAEError.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class KVAE:
             "ranks": ranks,
             "webhook": webhook,
         }
-        return self._connection.create("/jobs", Job, json=request)
+        return self._connection.post("/jobs", Job, json=request)
 
     def _dataset_id(self, data: Any, options: dict[str, Any]) -> str:
         if isinstance(data, str) and data.startswith(DATASET_PREFIX) and not Path(data).exists():
@@ -206,7 +206,7 @@ class KVAE:
         """The job that assigns a whole data set, however large; `jobs.wait` for it, then
         `jobs.assignments` has what it found. Raises NotFound or InvalidInput."""
         query = {"model": model, "dataset": dataset, "include": list(include)}
-        return self._connection.create("/assign", Job, query)
+        return self._connection.post("/assign", Job, query)
 
     def sample(
         self,

@@ -68,7 +68,7 @@ class Models:
         """Import an exported archive; the same again gives the same model. Raises InvalidInput."""
         with file_body(archive) as body:
             zipped = Body(body.content, media.ZIP)
-            return parsed(Model, self._connection.request("POST", "/models", body=zipped))
+            return self._connection.post("/models", Model, body=zipped)
 
 
 class Aliases:

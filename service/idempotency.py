@@ -45,7 +45,9 @@ class Attempt:
     number: str = ""
     earlier: Response | None = None
 
-    def answer(self, session: Session, status: int, body: BaseModel, location: str) -> Response:
+    def answer(
+        self, session: Session, status: int, body: BaseModel, location: str | None = None
+    ) -> Response:
         """The answer, kept with what else the session commits. Raises Conflict."""
         text = body.model_dump_json()
         if self.key_id:
@@ -67,7 +69,7 @@ def given_key(request: Request) -> str | None:
 
 @contextmanager
 def attempt(
-    database: Database, request: Request, key: str | None, body: bytes | Form
+    database: Database, request: Request, key: str | None, body: bytes | Form = b""
 ) -> Iterator[Attempt]:
     """Around the work of a POST: its key is taken in here, and free again if the block raises.
 
@@ -123,7 +125,7 @@ def _take(database: Database, key_id: str, fingerprint: str) -> Attempt:
         raise InvalidInput.at("header", HEADER.lower(), msg=msg, code="idempotency_key_reused")
     if known.status is None:
         raise _in_flight()
-    response = _response(known.status, known.body or "", known.location or "")
+    response = _response(known.status, known.body or "", known.location)
     response.headers["Idempotency-Replayed"] = "true"
     return Attempt(key_id, earlier=response)
 
@@ -137,8 +139,8 @@ def _in_flight() -> Conflict:
     return Conflict("idempotency_key_in_flight", "the first request with this key is not done yet")
 
 
-def _response(status: int, body: str, location: str) -> Response:
-    headers = {"Location": location}
+def _response(status: int, body: str, location: str | None) -> Response:
+    headers = {"Location": location} if location else {}
     return Response(body, status, headers, media_type="application/json")
 
 

@@ -1,5 +1,6 @@
 """Computing with models in the API process, on few threads at a time."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -14,6 +15,8 @@ from service.batching import Batcher
 from service.database import Database
 from service.model_cache import Loaded, ModelCache
 from trainer.points import check_finite
+
+SWITCH_SECONDS = 0.0005  # that a computing thread waits for the event loop's; Python's are 5 ms
 
 Result = TypeVar("Result")
 Open: TypeAlias = Callable[[PointSpec], Batch]  # some points, of the kind that a model takes
@@ -39,6 +42,7 @@ class Inference:
 
     def __init__(self, database: Database, cache_bytes: int, threads: int) -> None:
         torch.set_num_threads(1)  # of each operation
+        sys.setswitchinterval(SWITCH_SECONDS)
         self.cache = ModelCache(database, cache_bytes)
         self._turns = threading.BoundedSemaphore(threads)
         self._batches = Batcher(self._assign_together)

@@ -76,9 +76,13 @@ def file_name(model: ModelRow) -> str:
 
 
 def trace(weights: Path, folder: Path) -> None:
-    """Write a model's ONNX graphs into a folder. Raises OSError or RuntimeError."""
+    """Write a model's ONNX graphs into a folder. Raises Busy, OSError or RuntimeError."""
     command = [sys.executable, "-m", "service.archives.onnx", str(weights), str(folder)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=TRACING_SECONDS)
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=TRACING_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        detail = f"the model's graphs were not traced in {TRACING_SECONDS} s; try again later"
+        raise Busy("exports_busy", detail, headers={"Retry-After": RETRY_SECONDS}) from error
     if ran.returncode in DISK_ERRORS:
         raise OSError(ran.returncode, os.strerror(ran.returncode))
     if ran.returncode:

@@ -209,7 +209,7 @@ def _assign_stored(
     request: Request, parts: Parts, ref: str, dataset_id: str, fields: list[AssignField]
 ) -> Response:
     key = idempotency.given_key(request)
-    with idempotency.attempt(parts.database, request, key, b"") as attempt:
+    with idempotency.attempt(parts.database, request, key) as attempt:
         return attempt.earlier or _create_job(parts, ref, dataset_id, fields, attempt)
 
 

@@ -120,32 +120,51 @@ def delete_job(parts: PartsDep, job_id: str) -> None:
     blobs.remove(parts.database, parts.storage, checkpoints)
 
 
-@router.post("/{job_id}/cancel", responses=responses(404, 409, 422, 503))
-def cancel_job(parts: PartsDep, job_id: str) -> Job:
+@router.post("/{job_id}/cancel", response_model=Job, responses=responses(404, 409, 422, 503))
+def cancel_job(
+    parts: PartsDep, request: Request, job_id: str, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Cancel: at once when queued or assigning, within a step when training; best effort.
 
-    Asked again it does nothing more, so that no Idempotency-Key is needed.
+    Asked again it does nothing more, with an Idempotency-Key or without.
     """
-    with parts.database.write() as session:
-        return jobs.view(jobs.request_cancel(session, job_id))
+    with idempotency.attempt(parts.database, request, idempotency_key) as attempt:
+        return attempt.earlier or _cancel(parts, job_id, attempt)
 
 
-@router.post("/{job_id}/resume", status_code=202, responses=responses(404, 409, 422, 503))
-def resume_job(parts: PartsDep, job_id: str) -> Job:
+@router.post(
+    "/{job_id}/resume",
+    status_code=202,
+    response_model=Job,
+    responses=responses(404, 409, 422, 503),
+)
+def resume_job(
+    parts: PartsDep, request: Request, job_id: str, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Go on with a cancelled or failed job after its last checkpoint, to the very same model, or
     with the rows that are left to assign.
 
     Its checkpoints are kept for a time after it ended; later it starts anew, as its log says.
-    Of a job that goes on already it is refused, so that no Idempotency-Key is needed.
     """
+    with idempotency.attempt(parts.database, request, idempotency_key) as attempt:
+        return attempt.earlier or _resume(parts, job_id, attempt)
+
+
+def _cancel(parts: Parts, job_id: str, attempt: idempotency.Attempt) -> Response:
+    with parts.database.write() as session:
+        job = jobs.request_cancel(session, job_id)
+        return attempt.answer(session, 200, jobs.view(job))
+
+
+def _resume(parts: Parts, job_id: str, attempt: idempotency.Attempt) -> Response:
     with parts.database.write() as session:
         job = jobs.get(session, job_id)
         if job.assigned_by:
             models.get(session, job.assigned_by, keep=True)
         datasets.hold(session, job.dataset_id)
-        view = jobs.view(jobs.resume(session, job_id))
+        answer = attempt.answer(session, 202, jobs.view(jobs.resume(session, job_id)))
     parts.queue.send(job.type, job_id)
-    return view
+    return answer
 
 
 def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attempt) -> Response:

@@ -4,16 +4,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from api_schemas.common import Page
 from api_schemas.models import Comparison, Component, ComponentDetail, Model
-from service import answers, comparison, components, media, models, openapi, uploads
+from service import answers, comparison, components, idempotency, media, models, openapi, uploads
 from service.archives import export
-from service.dependencies import FileDep, PartsDep
+from service.dependencies import FileDep, Parts, PartsDep
+from service.idempotency import IdempotencyKey
 from service.paging import AfterRow, Limit, after_id, matching, newest_first
 from service.problems import responses
 from service.routing import GuardedRoute
@@ -46,27 +47,32 @@ def list_models(
 @router.post(
     "",
     status_code=201,
+    response_model=Model,
     responses={
         200: {"model": Model, "description": "The same archive was imported before"},
-        **responses(400, 413, 422, 503),
+        **responses(400, 409, 413, 422, 503),
     },
     openapi_extra=openapi.body({uploads.MULTIPART: uploads.FILE_FORM, media.ZIP: openapi.BINARY}),
 )
 def import_model(
     parts: PartsDep,
+    request: Request,
     form: FileDep,
-    response: Response,
-) -> Model:
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Import an exported archive, as the raw body or as `file` of a form.
 
-    The same archive again gives the same model, so that no Idempotency-Key is needed. No alias
-    moves.
+    The same archive again gives the same model. No alias moves.
     """
     uploads.refuse_fields(form)
+    with idempotency.attempt(parts.database, request, idempotency_key, form) as attempt:
+        return attempt.earlier or _import(parts, form, attempt)
+
+
+def _import(parts: Parts, form: uploads.Form, attempt: idempotency.Attempt) -> Response:
     model, is_new = parts.importer.add(parts.database, form.upload.path)
-    response.status_code = 201 if is_new else 200
-    response.headers["Location"] = f"/models/{model.id}"
-    return model
+    with parts.database.write() as session:
+        return attempt.answer(session, 201 if is_new else 200, model, f"/models/{model.id}")
 
 
 @router.get("/{ref}", responses=responses(404, 422, 503))

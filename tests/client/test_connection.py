@@ -65,6 +65,12 @@ def test_what_is_created_is_created_once() -> None:
         for _ in range(2):
             kvae.upload(np.zeros((3, 2)))
         assert len(set(keys(server))) == 2
+    with scripted(CUT, answer(JOB), problem(409)) as server:
+        kvae = KVAE(server.address)
+        assert kvae.jobs.resume("j").id == JOB["id"]
+        with pytest.raises(Conflict):
+            kvae.jobs.resume("j")
+        assert len(set(keys(server))) == 2
 
 
 def test_a_pipe_is_sent_again_whole() -> None:
@@ -124,17 +130,12 @@ def test_what_is_refused_is_refused_at_once() -> None:
         KVAE(server.address).models.get()
 
 
-def test_a_repetition_that_is_refused_means_that_it_was_done() -> None:
+def test_a_deletion_of_what_has_gone_was_done_before() -> None:
     with scripted(CUT, problem(404), problem(404)) as server:
         kvae = KVAE(server.address)
         kvae.models.delete("m")
         with pytest.raises(NotFound):
             kvae.models.delete("m")
-    with scripted(CUT, problem(409), answer(JOB), problem(409)) as server:
-        kvae = KVAE(server.address)
-        assert kvae.jobs.resume("j").id == JOB["id"]
-        with pytest.raises(Conflict):
-            kvae.jobs.resume("j")
 
 
 def test_answers_of_something_else() -> None:

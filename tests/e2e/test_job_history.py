@@ -14,7 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import SHORT, Client
+from tests.e2e.conftest import ENDLESS, SHORT, Client
 from tests.points import digits, npy, three_blobs
 from tests.receiver import receiver
 
@@ -177,6 +177,22 @@ def test_the_same_key_gives_the_same_job(client: Client) -> None:
     assert len(jobs_there()) == before + 1
     unusable = client.http.post("/jobs", json=body, headers={"Idempotency-Key": "a b"})
     assert unusable.json()["errors"][0]["loc"] == ["header", "idempotency-key"]
+
+
+def test_the_same_key_cancels_and_resumes_once(client: Client) -> None:
+    body = {"dataset": client.upload(three_blobs()[0])["id"], "components": 3, "config": ENDLESS}
+    job = client.http.post("/jobs", json=body).json()["id"]
+    for change, status in (("cancel", 200), ("resume", 202)):
+        headers = {"Idempotency-Key": change}
+        url = f"/jobs/{job}/{change}"
+        done, again = (client.http.post(url, headers=headers) for _ in range(2))
+        assert (done.status_code, again.status_code) == (status, status)
+        assert done.content == again.content
+        assert "Location" not in again.headers
+        if change == "cancel":
+            client.wait(job, "cancelled")
+    client.http.post(f"/jobs/{job}/cancel")
+    client.wait(job, "cancelled")
 
 
 def test_the_same_key_with_a_file(client: Client) -> None:

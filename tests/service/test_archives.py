@@ -83,6 +83,14 @@ def test_more_exports_than_may_wait_are_sent_away(
     assert raised.value.headers == {"Retry-After": "10"}
 
 
+def test_a_graph_that_takes_too_long_is_a_reason_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(export, "TRACING_SECONDS", 0.01)
+    with pytest.raises(Busy, match="not traced in 0.01 s"):
+        export.trace(tmp_path / "weights.safetensors", tmp_path)
+
+
 def unpacked(path: Path) -> Files:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
