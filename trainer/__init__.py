@@ -8,6 +8,7 @@ from trainer.checkpoint import checkpoint_bytes, restore
 from trainer.errors import DamagedState, Diverged, InvalidConfig, InvalidPoints, TrainerError
 from trainer.mixture import Mixture, Samples
 from trainer.state import TrainingState
+from trainer.stopping import StopTraining
 
 if TYPE_CHECKING:
     from trainer.kvae import KVAE
@@ -23,6 +24,7 @@ __all__ = [
     "Mixture",
     "Report",
     "Samples",
+    "StopTraining",
     "TrainerError",
     "TrainingConfig",
     "TrainingState",

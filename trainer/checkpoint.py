@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from trainer.kinds import rebuilt_networks
 from trainer.points import Scaling
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import Best, TrainingState
+from trainer.stopping import Begun, Place
+
+PLACE = ("place_total", "place_drawn", "place_now")  # the tensors of a `Place`
 
 
 def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
@@ -36,6 +40,9 @@ def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
         if state.best.shares is not None:
             tensors["best_shares"] = state.best.shares
         tensors |= _networks("best_", state.best.generators, state.best.estimator)
+    if state.begun is not None:
+        _, *place = state.begun.place
+        tensors |= dict(zip(PLACE, place, strict=True))
     description = {
         "config": state.config.model_dump(),
         "architecture": asdict(state.architecture),
@@ -43,6 +50,7 @@ def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
         "iteration": state.iteration,
         "quiet": state.quiet,
         "best": state.best and {"lowest": state.best.lowest, "iteration": state.best.iteration},
+        "begun": state.begun and _described(state.begun),
         "run": run,
     }
     return pack(tensors, "checkpoint", description)
@@ -65,6 +73,11 @@ def restore(data: bytes, device: torch.device) -> TrainingState:
             partition=tensors["best_partition"].to(device),
             shares=tensors["best_shares"].to(device) if "best_shares" in tensors else None,
         )
+    begun = None
+    if told := description.get("begun"):  # older ones have none
+        total, *streams = (tensors[name] for name in PLACE)
+        place = Place(told["steps"], total.to(device), *streams)
+        begun = Begun(told["phase"], place, told["losses"])
     return TrainingState(
         config=config,
         architecture=architecture,
@@ -77,6 +90,7 @@ def restore(data: bytes, device: torch.device) -> TrainingState:
         iteration=description["iteration"],
         quiet=description["quiet"],
         best=best,
+        begun=begun,
     )
 
 
@@ -113,6 +127,10 @@ def forget_checkpoints(path: Path) -> None:
 
 def _previous(path: Path) -> Path:
     return path.with_suffix(".previous" + path.suffix)
+
+
+def _described(begun: Begun) -> dict[str, Any]:
+    return {"phase": begun.phase, "steps": begun.place.steps, "losses": begun.losses}
 
 
 def _networks(name: str, generators: Generators, estimator: DensityEstimator) -> dict[str, Tensor]:

@@ -14,11 +14,12 @@ from trainer.compiled import Graphs
 from trainer.partition import Members
 from trainer.points import ScaledPoints
 from trainer.random import Draws
+from trainer.stopping import Place, StopTraining
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long to train: the step size of each step, and whom to tell of it.
+    """How long to train: the step size of each step, whom to tell of it, and where to go on.
 
     ``graphs``, which the phases of a run share, lets generators that can compile their step.
     """
@@ -27,6 +28,7 @@ class Schedule:
     step_size: Callable[[int], float]
     advance: Callable[[], None] = lambda: None
     graphs: Graphs | None = None
+    place: Place | None = None
 
 
 Step = Callable[[Tensor, Draws], Tensor]
@@ -53,7 +55,10 @@ class Generators(nn.Module, ABC):
 
     @abstractmethod
     def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
-        """Train each generator on its members; returns the mean losses, (K,)."""
+        """Train each generator on its members; returns the mean losses, (K,).
+
+        Raises what the schedule raises; of StopTraining with the place, if it can go on there.
+        """
 
     @abstractmethod
     def sample(self, n: int, draws: Draws, noise: bool = True) -> Tensor:
@@ -133,15 +138,20 @@ class SteppedGenerators(Generators):
         yield self.step
 
     def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
-        total = torch.zeros(len(self), device=self.device)
+        graphs, place = schedule.graphs, schedule.place
+        done, total = place[:2] if place else (0, torch.zeros(len(self), device=self.device))
         self.train()
-        graphs = schedule.graphs
+        batches = members.batches_ahead(x, draws, schedule.steps, place)
         with nullcontext(self.step) if graphs is None else self.compiled_step(graphs) as step:
-            for i, batch in enumerate(members.batches_ahead(x, draws, schedule.steps)):
+            for i, (batch, drawn) in enumerate(batches, done):
                 for optimiser in self.optimisers:
                     set_step_size(optimiser, schedule.step_size(i))
                 total += step(batch, draws)
-                schedule.advance()
+                try:
+                    schedule.advance()
+                except StopTraining as stop:
+                    stop.place = Place(i + 1, total, drawn, draws.rng.get_state())
+                    raise
         self.eval()
         return total / schedule.steps
 

@@ -1,6 +1,7 @@
 """Algorithm 1 of Locatello et al. (2018): K generative models compete for the training points."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
@@ -28,6 +29,7 @@ from trainer.starts.judge import Judge
 from trainer.starts.sketch import Sketch
 from trainer.state import TrainingState, fresh_generators, initial_state
 from trainer.steps import OnStep, Steps
+from trainer.stopping import Begun, Phase, Place, StopTraining
 
 POLISH_FROM = 3  # the step size falls from a quarter: from all of it components collapse
 QUIET_ITERATIONS = 2  # under the tolerance, in a row, end a run
@@ -89,7 +91,8 @@ def train(
     """Train K generators on points (N, D), (N, H, W) or (N, C, H, W) and return their mixture.
 
     ``on_step`` gets the share of the whole run that is done, ``on_iteration`` the state to
-    checkpoint; what either raises stops the run and passes through. Threads default to a number
+    checkpoint; what either raises stops the run and passes through, StopTraining of one process
+    with the state between two steps to go on from. Threads default to a number
     that suits the size of a step, ``compiled`` to whether the run is long enough for a compiled
     step to pay (`trainer.compiled`). With several ``ranks`` all of them call this alike.
     """
@@ -101,14 +104,19 @@ def train(
     ranks = ranks or Ranks()
     with cpu_threads(threads or sound_threads(work, ranks.count)):
         x = ScaledPoints(points, state.scaling, state.generators.device)
-        steps = Steps(config, len(x), state.iteration, on_step)
+        steps = Steps(config, len(x), state.iteration, on_step, state.begun)
         run = Run(state, points, x, steps, ranks, compiled)
         run.skip_if_settled()
-        while state.iteration < config.all_iterations:
-            report = run.iterate()
-            on_iteration(state, report)
-            run.skip_if_settled()
-        run.polish()
+        try:
+            while state.iteration < config.all_iterations:
+                report = run.iterate()
+                on_iteration(state, report)
+                run.skip_if_settled()
+            run.polish()
+        except StopTraining as stop:
+            if state.begun is not None and ranks.count == 1:
+                stop.state = state
+            raise
         return _finished(state, points)
 
 
@@ -139,13 +147,19 @@ class Run:
         """One turn of the outer loop; advances the state. Raises Diverged."""
         state, x, config = self.state, self.x, self.state.config
         laps = Laps()
-        if state.iteration % config.iterations == 0:
+        begun = state.begun
+        if state.iteration % config.iterations == 0 and begun is None:
             self._begin()
         laps.end("start")
-        losses = train_generators(state, x, self._schedule(), self.ranks)
+        if begun and begun.phase == "estimator":
+            losses = begun.losses
+        else:
+            with self._phase("generators") as place:
+                losses = train_generators(state, x, self._schedule(place), self.ranks)
         laps.end("generators")
         advance = self.steps.advance
-        estimator_loss = train_estimator(state, x, self.steps.of_estimator, advance)
+        with self._phase("estimator", losses) as place:
+            estimator_loss = train_estimator(state, x, self.steps.of_estimator, advance, place)
         laps.end("estimator")
         if not all(map(isfinite, [*losses, estimator_loss])):
             raise Diverged(
@@ -187,14 +201,14 @@ class Run:
         """Go back to the best iteration, and let its generators fit its partition fully."""
         state, config = self.state, self.state.config
         if state.best is not None:
-            best = state.best
+            best, state.best = state.best, None
             state.generators, state.estimator = best.generators, best.estimator
             state.partition, state.shares = best.partition, best.shares
         n = self.steps.of_polish
         if n:
-            train_generators(
-                state, self.x, self._falling(n, POLISH_FROM, POLISH_FROM + 1), self.ranks
-            )
+            with self._phase("polish") as place:
+                schedule = self._falling(n, POLISH_FROM, POLISH_FROM + 1, place)
+                train_generators(state, self.x, schedule, self.ranks)
         state.generators.fit_latent(self.x, state.partition, config.seed)
         if not state.estimator.trainable:  # it holds the generators as they were
             rng = random_stream(state.generators.device, config.seed, "final estimator")
@@ -214,12 +228,24 @@ class Run:
             state.estimator = new_estimator(state.generators, rng)
         state.generators.adapt(self.x, Members(state.partition, config.k, config.batch_size))
 
-    def _schedule(self) -> Schedule:
+    @contextmanager
+    def _phase(self, phase: Phase, losses: Sequence[float] = ()) -> Iterator[Place | None]:
+        """Where to go on with a phase that was stopped; should it be stopped now, that is noted."""
+        begun, self.state.begun = self.state.begun, None
+        try:
+            yield begun.place if begun else None
+        except StopTraining as stop:
+            if stop.place:
+                self.state.begun = Begun(phase, stop.place, list(losses))
+            raise
+
+    def _schedule(self, place: Place | None) -> Schedule:
         state, config = self.state, self.state.config
         done = state.iteration % config.iterations
-        return self._falling(self.steps.of_generators(state.iteration), done, config.iterations)
+        n = self.steps.of_generators(state.iteration)
+        return self._falling(n, done, config.iterations, place)
 
-    def _falling(self, n: int, done: int, of: int) -> Schedule:
+    def _falling(self, n: int, done: int, of: int, place: Place | None) -> Schedule:
         """``n`` steps, of phase ``done`` of as many as the step size falls over."""
         config = self.state.config
         return Schedule(
@@ -227,6 +253,7 @@ class Run:
             lambda i: step_size(config, (done + i / n) / of),
             self.steps.advance,
             self.graphs,
+            place,
         )
 
     def _judge(self) -> float | None:

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from trainer.points import ScaledPoints
 from trainer.random import Draws
+from trainer.stopping import Place
 
 EVERYWHERE = -1  # of a point that all components train on: the paper's uniform pretraining
 STEPS_AHEAD, VALUES_AHEAD = 32, 1 << 20  # that are drawn at once, and the points' values
@@ -71,12 +72,25 @@ class Members:
         index = self._index(draws, draws.uniform(steps * self._batch_size))
         return index.view(len(index), steps, self._batch_size).transpose(0, 1).contiguous()
 
-    def batches_ahead(self, x: ScaledPoints, draws: Draws, steps: int) -> Iterator[Tensor]:
-        """The points of each of ``steps`` batches, (K, batch_size, *shape), read many at once."""
+    def batches_ahead(
+        self, x: ScaledPoints, draws: Draws, steps: int, place: Place | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The points of each step's batch, (K, batch_size, *shape), read many at once, and the
+        random stream's state before they were drawn: of ``steps``, or those after a place."""
         values = draws.components * self._batch_size * prod(x.shape)
         ahead = max(1, min(STEPS_AHEAD, VALUES_AHEAD // values))
-        for at in range(0, steps, ahead):
-            yield from x[self.batches(draws, min(ahead, steps - at))]
+        at = 0
+        if place:  # the batches that were drawn with its own, once more
+            at = (place.steps - 1) // ahead * ahead
+            draws.rng.set_state(place.drawn)
+            batches = x[self.batches(draws, min(ahead, steps - at))]
+            draws.rng.set_state(place.now)
+            yield from ((batch, place.drawn) for batch in batches[place.steps - at :])
+            at += len(batches)
+        for start in range(at, steps, ahead):
+            drawn = draws.rng.get_state()
+            for batch in x[self.batches(draws, min(ahead, steps - start))]:
+                yield batch, drawn
 
     def _index(self, draws: Draws, u: Tensor) -> Tensor:
         """The points at uniform numbers (K, n) of each component's own: (K, n)."""

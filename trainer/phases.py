@@ -20,6 +20,7 @@ from trainer.ranks import Ranks
 from trainer.splits import split_largest
 from trainer.state import TrainingState
 from trainer.steps import estimator_batch
+from trainer.stopping import Place, StopTraining
 
 LAST_STEP_SIZE = 0.02  # of the first, when it is annealed
 TWINS = 0.4  # how far two components' samples pass for each other's: at 0.5 they are the same
@@ -35,9 +36,11 @@ def train_generators(
     if state.config.pretrain_one and is_everywhere(state.partition):
         one = state.generators.select([0])
         members = Members(state.partition, 1, state.config.batch_size)
-        loss = one.fit(x, members, schedule, Draws(rng, 1))
-        for component in range(k):
-            state.generators.put([component], one)
+        try:
+            loss = one.fit(x, members, schedule, Draws(rng, 1))
+        finally:
+            for component in range(k):
+                state.generators.put([component], one)
         return loss.expand(k).tolist()
     members = Members(state.partition, k, state.config.batch_size, state.shares)
     if ranks.count == 1 or not isinstance(state.generators, SteppedGenerators):
@@ -66,13 +69,20 @@ def _train_own(
 
 
 def train_estimator(
-    state: TrainingState, x: ScaledPoints, steps: int, advance: Callable[[], None]
+    state: TrainingState,
+    x: ScaledPoints,
+    steps: int,
+    advance: Callable[[], None],
+    place: Place | None = None,
 ) -> float:
-    """Train the density estimator on samples of the generators; returns its mean loss."""
+    """Train the density estimator on samples of the generators; returns its mean loss.
+
+    From a place it goes on there. Raises what ``advance`` raises, of StopTraining with the place.
+    """
     config = state.config
     k = len(state.generators)
     rng = random_stream(x.device, config.seed, state.iteration, "estimator")
-    if config.estimator_reset or not state.estimator.trainable:
+    if place is None and (config.estimator_reset or not state.estimator.trainable):
         state.estimator = new_estimator(state.generators, rng)
     if not state.estimator.trainable:
         return 0.0
@@ -81,15 +91,22 @@ def train_estimator(
     batch = estimator_batch(config)
     members = Members(state.partition, k, batch, state.shares)
     draws = Draws(rng, k)
-    total = torch.zeros((), device=x.device)
+    first, total = 0, torch.zeros((), device=x.device)
+    if place:
+        first, total = place[:2]
+        rng.set_state(place.now)
     done = 0 if config.estimator_reset else state.iteration % config.iterations
     highest = step_size(config, done / config.iterations)
     state.estimator.train()
-    for i in range(steps):
+    for i in range(first, steps):
         falling = step_size(config, i / steps) / config.learning_rate
         set_step_size(_optimiser(state.estimator), highest * falling)
         total += _estimator_step(state, x, members, draws, batch)
-        advance()
+        try:
+            advance()
+        except StopTraining as stop:
+            stop.place = Place(i + 1, total, rng.get_state(), rng.get_state())
+            raise
     state.estimator.eval()
     return float(total / steps)
 

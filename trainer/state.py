@@ -15,6 +15,7 @@ from trainer.generators import Generators
 from trainer.kinds import new_generators
 from trainer.points import Points, Scaling, check_points, inner_shape
 from trainer.random import random_stream
+from trainer.stopping import Begun
 
 SLACK = 0.05  # scores that differ by less are equal; of equal iterations the last has learned most
 
@@ -46,6 +47,7 @@ class TrainingState:
     iteration: int = 0  # iterations completed, over all restarts
     quiet: int = 0  # iterations in a row in which hardly a point moved
     best: Best | None = None
+    begun: Begun | None = None  # of the next iteration, where it was stopped
 
     def keep_if_best(self, score: float) -> None:
         """Remember this iteration when none before it in its run scores clearly lower, and no

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import ceil
 
 from api_schemas.training import TrainingConfig
+from trainer.stopping import Begun
 
 PRETRAINING_STEPS, STEPS, ESTIMATOR_STEPS = 2000, 300, 400  # where no epochs are asked for
 MIN_ESTIMATOR_BATCH = 16
@@ -16,7 +17,12 @@ class Steps:
     """The steps of a run on ``n`` points; ``on_step`` gets the share that is done."""
 
     def __init__(
-        self, config: TrainingConfig, n: int, iterations_done: int, on_step: OnStep
+        self,
+        config: TrainingConfig,
+        n: int,
+        iterations_done: int,
+        on_step: OnStep,
+        begun: Begun | None = None,
     ) -> None:
         self._on_step = on_step
         self._config = config
@@ -35,6 +41,9 @@ class Steps:
         self.of_polish = self._pretraining // 2 if config.polish else 0
         self._total = self._until(config.all_iterations) + self.of_polish
         self._done = self._until(iterations_done)
+        if begun:
+            trained = begun.phase == "estimator"
+            self._done += begun.place.steps + trained * self.of_generators(iterations_done)
 
     def of_generators(self, iteration: int) -> int:
         """Steps of all generators in an iteration, 0-based; the first is the pretraining."""

@@ -87,7 +87,7 @@ def test_a_graph_that_takes_too_long_is_a_reason_to_come_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(export, "TRACING_SECONDS", 0.01)
-    with pytest.raises(Busy, match="not traced in 0.01 s"):
+    with pytest.raises(Busy, match=r"not traced in 0\.01 s"):
         export.trace(tmp_path / "weights.safetensors", tmp_path)
 
 
