@@ -166,7 +166,7 @@ class Checkpoint(BaseModel):
 
     id: str
     object: Literal["job.checkpoint"] = "job.checkpoint"
-    iteration: int
+    iteration: int = Field(description="that was done, or in which the worker was stopped")
     created_at: datetime
     bytes: int
     sha256: str

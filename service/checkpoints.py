@@ -23,11 +23,14 @@ class Kept(NamedTuple):
     sha256: str
 
 
-def add(session: Session, job_id: str, iteration: int, sha256: str, size: int) -> None:
-    """Note what an iteration has left. A run that went back forgets what it did after."""
+def add(session: Session, job_id: str, iteration: int, sha256: str, size: int) -> list[str]:
+    """Note what an iteration has left. A run that went back forgets what it did after: returns
+    those blobs, to be removed after the commit."""
     redone = CheckpointRow.job_id == job_id, CheckpointRow.iteration >= iteration
-    session.execute(delete(CheckpointRow).where(*redone))
+    forgotten = delete(CheckpointRow).where(*redone).returning(CheckpointRow.sha256)
+    replaced = session.scalars(forgotten).all()
     session.add(CheckpointRow(job_id=job_id, iteration=iteration, sha256=sha256, bytes=size))
+    return [*replaced]
 
 
 def kept(session: Session, job_id: str) -> list[Kept]:

@@ -101,9 +101,14 @@ def record_iteration(session: Session, claim: Claim, iteration: int, data: dict[
     events.add(session, claim.job_id, "metrics", message, **data)
 
 
+def check(session: Session, claim: Claim) -> None:
+    """Raise LeaseLost unless the claim holds."""
+    _update_held(session, claim, losses=JobRow.losses)
+
+
 def warn(session: Session, claim: Claim, message: str) -> None:
     """Log what its owner should know. Raises LeaseLost."""
-    _update_held(session, claim, losses=JobRow.losses)
+    check(session, claim)
     events.add(session, claim.job_id, "message", message, "warning")
 
 
@@ -125,7 +130,7 @@ def give_back(session: Session, claim: Claim) -> None:
         claim.job_id,
         "given_back",
         JobRow.attempt == claim.attempt,
-        message="the worker stops; the job goes on after its last whole iteration",
+        message="the worker stops; the job goes on from its last checkpoint",
         enqueued_at=clock.now(session),
         lease_expires_at=None,
         eta_seconds=None,

@@ -66,7 +66,7 @@ class AssignRunner(Runner):
     def _assign(self, claim: Claim) -> None:
         lease_seconds = self.settings.lease_seconds
         renew = partial(assign_jobs.renew, claim=claim, lease_seconds=lease_seconds)
-        with self.heartbeat(renew) as heartbeat:
+        with self.heartbeat(renew, lambda _: self._give_back(claim)) as heartbeat:
             with cpu_threads(self.settings.threads or 1):  # it is parts that go side by side
                 found = self._found(claim, heartbeat)
             patiently(heartbeat, lambda: self._finish(claim, found))

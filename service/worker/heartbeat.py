@@ -6,18 +6,21 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import leases
 from service.database import Database
+from trainer import StopTraining
 
 log = logging.getLogger(__name__)
 
 MAX_PAUSE = 1.0  # seconds; bounds how long a cancel goes unseen
 BEATS_A_LEASE = 5
+# that work has to stop by itself; a compiler, for one, doesn't look up from its work
+CANCEL_SECONDS, STOP_SECONDS = 0.5, 10.0
 
 Renew = Callable[[Session], bool]  # renews a claim; True when its job is to be cancelled
 
@@ -26,8 +29,12 @@ class CancelRequested(Exception):
     """The job is to be cancelled."""
 
 
-class StopRequested(Exception):
+class StopRequested(StopTraining):
     """The worker is to stop, and the work is another's."""
+
+
+Request: TypeAlias = CancelRequested | StopRequested
+LetGo = Callable[[Request], None]
 
 
 class Watch(Protocol):
@@ -68,23 +75,27 @@ class Pace:
 class Heartbeat:
     """Renews a lease in a thread of its own. Use as a context manager around the work.
 
-    `check` raises CancelRequested, StopRequested or LeaseLost once it is time to stop. A database
-    that is away is tried again until the lease runs out.
+    `check` raises CancelRequested, StopRequested or LeaseLost once it is time to stop. Of work that
+    goes on for all that, ``let_go`` gives up the claim, and what it still does is of no effect. A
+    database that is away is tried again until the lease runs out.
     """
 
     def __init__(
         self,
         database: Database,
         renew: Renew,
+        let_go: LetGo,
         lease_seconds: float,
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._renew = renew
+        self._let_go = let_go
         self._lease_seconds = lease_seconds
         self._is_stopping = is_stopping
         self._pause = min(MAX_PAUSE, lease_seconds / BEATS_A_LEASE)
-        self._stop_with: Exception | None = None
+        self._stop_with: CancelRequested | leases.LeaseLost | None = None
+        self._asked_at: float | None = None  # to stop
         self._end = threading.Event()
         beat = partial(copy_context().run, self._beat)  # with the ids that log lines carry
         self._thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
@@ -112,6 +123,7 @@ class Heartbeat:
                     if self._renew(session):
                         self._stop_with = CancelRequested()
                 renewed = time.monotonic()
+                self._end_if_overdue()
             except leases.LeaseLost as lost:
                 self._stop_with = lost
                 return
@@ -119,3 +131,14 @@ class Heartbeat:
                 log.warning("heartbeat failed: %s", error)
                 if time.monotonic() - renewed > self._lease_seconds:
                     self._stop_with = leases.LeaseLost("the database is away")
+
+    def _end_if_overdue(self) -> None:
+        """Raise LeaseLost once the claim is given up."""
+        is_cancelled = isinstance(self._stop_with, CancelRequested)
+        if not is_cancelled and not self._is_stopping():
+            return
+        now = time.monotonic()
+        self._asked_at = self._asked_at or now
+        if now - self._asked_at > (CANCEL_SECONDS if is_cancelled else STOP_SECONDS):
+            self._let_go(CancelRequested() if is_cancelled else StopRequested())
+            raise leases.LeaseLost("the work did not stop in time")

@@ -2,8 +2,11 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
+
+from sqlalchemy.orm import Session
 
 from service import blobs, checkpoints, leases, previews
 from service.database import Database
@@ -19,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Stores a checkpoint, a preview and an event after each iteration."""
+    """Stores a checkpoint, a preview and an event after each iteration, and where a run stops."""
 
     def __init__(
         self,
@@ -38,24 +41,38 @@ class Recorder:
     def record(self, state: TrainingState, report: Report) -> None:
         """The training's callback. Raises LeaseLost, CancelRequested, StorageUnavailable or
         DatabaseUnavailable."""
-        checkpoint = checkpoint_bytes(state, run=self._claim.job_id)
         png = self._picture(state)
-        old = patiently(self._watch, lambda: self._store(report, checkpoint, png))
+
+        def note(session: Session) -> None:
+            leases.record_iteration(session, self._claim, report.iteration, asdict(report))
+            if png is not None:
+                previews.add(session, self._claim.job_id, report.iteration, png)
+
+        self._keep(state, report.iteration, note)
+
+    def keep(self, state: TrainingState) -> None:
+        """A run that is stopped within an iteration, as whose checkpoint it counts until that is
+        done. Raises what `record` does."""
+        self._keep(state, state.iteration + 1, partial(leases.check, claim=self._claim))
+
+    def _keep(self, state: TrainingState, iteration: int, note: Callable[[Session], None]) -> None:
+        checkpoint = checkpoint_bytes(state, run=self._claim.job_id)
+        old = patiently(self._watch, lambda: self._store(checkpoint, iteration, note))
         patiently(self._watch, lambda: blobs.remove(self._database, self._storage, old))
 
-    def _store(self, report: Report, checkpoint: bytes, png: bytes | None) -> list[str]:
-        """Keep what an iteration left; returns the blobs that are of no more use."""
-        job_id, iteration = self._claim.job_id, report.iteration
+    def _store(
+        self, checkpoint: bytes, iteration: int, note: Callable[[Session], None]
+    ) -> list[str]:
+        """Keep a checkpoint and what ``note`` adds; returns the blobs that are of no more use."""
+        job_id = self._claim.job_id
         sha256 = hashlib.sha256(checkpoint).hexdigest()
         with blobs.intent(self._database, self._storage, sha256) as intent:
             self._storage.put(checkpoint)
             with self._database.write() as session:
                 blobs.fulfil(session, intent)
-                leases.record_iteration(session, self._claim, iteration, asdict(report))
-                checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
-                if png is not None:
-                    previews.add(session, job_id, iteration, png)
-                return checkpoints.release(session, job_id, checkpoints.KEPT)
+                note(session)
+                replaced = checkpoints.add(session, job_id, iteration, sha256, len(checkpoint))
+                return replaced + checkpoints.release(session, job_id, checkpoints.KEPT)
 
     @cached_property
     def _plane(self) -> Plane | None:

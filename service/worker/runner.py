@@ -14,7 +14,7 @@ from service.errors import DatabaseUnavailable, StorageUnavailable
 from service.queue import JobQueue
 from service.settings import Settings
 from service.storage import open_storage
-from service.worker.heartbeat import Heartbeat, Renew, Watch
+from service.worker.heartbeat import Heartbeat, LetGo, Renew, Watch
 from service.worker.patience import patiently
 from trainer import DamagedState, InvalidPoints, TrainerError
 from trainer.points import Points
@@ -39,9 +39,10 @@ class Runner:
         self.storage = open_storage(settings)
         self.storage.prepare()
 
-    def heartbeat(self, renew: Renew) -> Heartbeat:
+    def heartbeat(self, renew: Renew, let_go: LetGo) -> Heartbeat:
         """What keeps a claim, for the time of its work."""
-        return Heartbeat(self.database, renew, self.settings.lease_seconds, self.is_stopping)
+        lease_seconds = self.settings.lease_seconds
+        return Heartbeat(self.database, renew, let_go, lease_seconds, self.is_stopping)
 
     def points(self, sha256: str, watch: Watch) -> Points:
         """A data set's points, mapped. Raises StorageUnavailable, or what the watch says."""

@@ -17,7 +17,7 @@ from service.errors import StorageDamaged
 from service.ownership import Caller
 from service.summaries import Summary, summarise
 from service.transitions import Ending
-from service.worker.heartbeat import CancelRequested, Pace, StopRequested, Unwatched, Watch
+from service.worker.heartbeat import CancelRequested, Pace, Request, StopRequested, Unwatched, Watch
 from service.worker.patience import patiently
 from service.worker.ranks import oversee
 from service.worker.recorder import Recorder
@@ -61,10 +61,8 @@ class JobRunner(Runner):
             train(claim)
         except leases.LeaseLost:
             log.warning("job %s was taken away", job_id)
-        except CancelRequested:
-            self._finish(claim, "cancelled")
-        except StopRequested:
-            self._give_back(claim)
+        except (CancelRequested, StopRequested) as request:
+            self._let_go(claim, request)
         except RankLost as error:
             log.warning("job %s is left to the sweeper: %s", job_id, error)
         except OperationalError as error:
@@ -82,7 +80,7 @@ class JobRunner(Runner):
             progress = pace.fraction, pace.eta_seconds(time.monotonic())
             return leases.renew(session, claim, lease_seconds, *progress)
 
-        with self.heartbeat(renew) as heartbeat:
+        with self.heartbeat(renew, partial(self._let_go, claim)) as heartbeat:
 
             def note(fraction: float) -> None:
                 pace.note(fraction, time.monotonic())
@@ -104,16 +102,21 @@ class JobRunner(Runner):
         checkpoint = self._last_checkpoint(claim, watch, device) if ranks.is_first else b""
         checkpoint = ranks.of_first(checkpoint, device)
         recorder = Recorder(self.database, self.storage, claim, watch, points)
-        fit = train(
-            points,
-            claim.config,
-            device=device,
-            threads=self.settings.threads,
-            ranks=ranks,
-            resume=restore(checkpoint, device) if checkpoint else None,
-            on_step=on_step,
-            on_iteration=recorder.record if ranks.is_first else lambda state, report: None,
-        )
+        try:
+            fit = train(
+                points,
+                claim.config,
+                device=device,
+                threads=self.settings.threads,
+                ranks=ranks,
+                resume=restore(checkpoint, device) if checkpoint else None,
+                on_step=on_step,
+                on_iteration=recorder.record if ranks.is_first else lambda state, report: None,
+            )
+        except StopRequested as request:
+            if request.state:
+                recorder.keep(request.state)
+            raise
         if ranks.is_first:
             summary = summarise(fit.mixture, points, fit.partition)
             old = patiently(watch, lambda: self._publish(claim, fit, summary))
@@ -145,6 +148,12 @@ class JobRunner(Runner):
         if hashlib.sha256(data).hexdigest() != sha256:
             raise DamagedState("its bytes are not those that were written")
         return data
+
+    def _let_go(self, claim: leases.Claim, request: Request) -> None:
+        if isinstance(request, CancelRequested):
+            self._finish(claim, "cancelled")
+        else:
+            self._give_back(claim)
 
     def _give_back(self, claim: leases.Claim) -> None:
         try:

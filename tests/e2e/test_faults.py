@@ -93,7 +93,7 @@ def wait_for_iteration(client: Client, job: str, iteration: int) -> None:
     [
         ("kill the parent", "warning", "the worker fell silent; goes on after iteration"),
         ("kill the child", "warning", "the worker fell silent; goes on after iteration"),
-        ("stop", "info", "the worker stops; the job goes on after its last whole iteration"),
+        ("stop", "info", "the worker stops; the job goes on from its last checkpoint"),
     ],
 )
 def test_a_lost_workers_job_goes_on_from_its_checkpoint(

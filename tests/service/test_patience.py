@@ -1,10 +1,12 @@
 """A job whose storage is away waits, and fails with that cause in the end."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from service import blobs, checkpoints, jobs, leases
 from service.collector import collect
@@ -13,8 +15,9 @@ from service.errors import DatabaseUnavailable, StorageDamaged, StorageUnavailab
 from service.queue import JobQueue, create_celery
 from service.settings import Settings
 from service.storage import Folder, bucket
+from service.worker import heartbeat as heartbeats
 from service.worker import patience
-from service.worker.heartbeat import CancelRequested, Heartbeat
+from service.worker.heartbeat import CancelRequested, Heartbeat, LetGo, StopRequested
 from service.worker.patience import patiently
 from service.worker.runner import error_of
 from service.worker.training import JobRunner
@@ -38,8 +41,20 @@ def claim(database: Database) -> leases.Claim:
 
 @pytest.fixture
 def heartbeat(database: Database, claim: leases.Claim) -> Iterator[Heartbeat]:
-    with Heartbeat(database, lambda session: leases.renew(session, claim, 60), 60) as heartbeat:
+    with beating(database, claim) as heartbeat:
         yield heartbeat
+
+
+def beating(
+    database: Database,
+    claim: leases.Claim,
+    let_go: LetGo = lambda _: None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Heartbeat:
+    def renew(session: Session) -> bool:
+        return leases.renew(session, claim, 60)
+
+    return Heartbeat(database, renew, let_go, 60, is_stopping)
 
 
 STORAGE = StorageUnavailable("away")
@@ -122,6 +137,48 @@ def test_a_cancel_ends_the_wait(
 
     with pytest.raises(CancelRequested):
         patiently(heartbeat, action)
+
+
+def test_work_that_does_not_look_up_is_cancelled_without_it(
+    database: Database, claim: leases.Claim
+) -> None:
+    def let_go(request: object) -> None:
+        assert isinstance(request, CancelRequested)
+        with database.write() as session:
+            leases.finish(session, claim, "cancelled")
+
+    with beating(database, claim, let_go) as heartbeat:
+        with database.write() as session:
+            jobs.request_cancel(session, claim.job_id)
+        asked = time.monotonic()
+        while not is_in(database, claim, "cancelled"):
+            time.sleep(0.05)
+        assert time.monotonic() - asked < 4  # 2 at most on an idle machine
+        time.sleep(0.2)
+        with pytest.raises(leases.LeaseLost):
+            heartbeat.check()
+
+
+def test_work_that_does_not_look_up_is_given_back_without_it(
+    database: Database, claim: leases.Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeats, "STOP_SECONDS", 0.5)
+    requests: list[object] = []
+
+    def let_go(request: object) -> None:
+        requests.append(request)
+        with database.write() as session:
+            leases.give_back(session, claim)
+
+    with beating(database, claim, let_go, lambda: True):
+        while not is_in(database, claim, "queued"):
+            time.sleep(0.05)
+    assert [type(request) for request in requests] == [StopRequested]
+
+
+def is_in(database: Database, claim: leases.Claim, status: str) -> bool:
+    with database.read() as session:
+        return jobs.get(session, claim.job_id).status == status
 
 
 def test_the_cause_is_named(database: Database, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,35 @@ def test_a_torn_checkpoint_gives_way_to_the_one_before(runner: JobRunner, torn: 
         assert not checkpoints.kept(session, job_id)
         of_job = select(func.count()).where(PreviewRow.job_id == job_id)
         assert session.scalar(of_job) == CONFIG["iterations"]
+
+
+@pytest.mark.parametrize("after", [0.05, 0.5, 0.9])
+def test_a_stopped_worker_leaves_where_it_was(runner: JobRunner, after: float) -> None:
+    undisturbed, job_id = new_job(runner), new_job(runner)
+    runner.run(undisturbed)
+    reached: list[float] = []
+
+    class Watched(Pace):
+        def note(self, fraction: float, now: float) -> None:
+            reached.append(fraction)
+            super().note(fraction, now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "Pace", Watched)
+        patch.setattr(runner, "is_stopping", lambda: max(reached, default=0) > after)
+        patch.setattr(runner.queue, "send", lambda *_: None)
+        runner.run(job_id)
+        before = reached[:]
+        patch.setattr(runner, "is_stopping", lambda: False)
+        runner.run(job_id)
+    assert len(before) == next(i for i, f in enumerate(reached, 1) if f > after)  # stopped at once
+    assert reached == sorted(set(reached))  # and no step done twice
+    assert weights(runner, job_id) == weights(runner, undisturbed)
+    with runner.database.read() as session:
+        done = [c.iteration for c in checkpoints.page(session, job_id, 0, 100).data]
+        assert done == [1, 2, 3, 4, 5]
+        dataset = jobs.get(session, job_id).dataset
+        assert [*chain(*runner.storage.pages())] == [dataset.points_sha256]  # all others went
 
 
 def test_a_picture_that_fails_is_not_worth_the_job(
