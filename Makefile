@@ -42,7 +42,7 @@ test-faults: $(INSTALLED) ## kill every process at every point and 200 times at 
 test-machines: $(INSTALLED) ## the end-to-end tests against two machines on PostgreSQL and S3
 	@exec $(BIN)/pytest tests/e2e --machines -n 2 --dist loadfile --no-loadscope-reorder
 
-check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations, documentation
+check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations, documentation, audit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +50,7 @@ check: $(INSTALLED) ## ruff, mypy, import contracts, dependencies, migrations, d
 	$(BIN)/pip check --quiet
 	$(BIN)/python -m migrations.check
 	$(BIN)/mkdocs build --quiet
+	@PYTHON=$(PYTHON) .ci/audit
 
 docs: $(INSTALLED) ## build the documentation into site/
 	$(BIN)/mkdocs build --quiet
@@ -58,10 +59,8 @@ docs: $(INSTALLED) ## build the documentation into site/
 pictures: $(INSTALLED) ## make the pictures of the documentation anew
 	$(BIN)/python -m docs.make_pictures
 
-audit: ## look for known vulnerabilities of the dependencies; needs a network
-	@$(PYTHON) -m venv .venv/audit
-	@.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+audit: ## look for known vulnerabilities of the dependencies, as far as they can be looked up
+	@PYTHON=$(PYTHON) .ci/audit
 
 paper: $(INSTALLED) ## reproduce the paper's tables and figures in benchmark-output/ (SCALE=quick or full)
 	@mkdir -p benchmark-output

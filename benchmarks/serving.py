@@ -2,8 +2,8 @@
 
 `python -m benchmarks.serving [--json FILE] [--peer-python PYTHON]`: three minutes. The service, an
 endpoint of it that only parses and answers a constant, the same without what the service does for
-every request (ids, keys, limits, logs, metrics), and BentoML with the same model take turns, each in
-a server process of its own; one more process sends the requests. The peer's Python has bentoml;
+every request (ids, keys, limits, logs, metrics), and BentoML with the same model take turns, each
+in a server process of its own; one more process sends the requests. The peer's Python has bentoml;
 without one, a throw-away environment is made for it, which takes a network.
 """
 

@@ -6,6 +6,8 @@ other. A request that fails leaves its key unused.
 
 import hashlib
 import json
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Annotated
 from fastapi import Header, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, and_, delete, or_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -26,13 +28,16 @@ from service.tables import IdempotencyRow
 from service.uploads import Form
 
 KEPT = timedelta(hours=24)
-LEASE = timedelta(minutes=5)  # for the work on a request whose body is there; no one waits longer
+LEASE = timedelta(seconds=15)  # renewed during the work; then its process was killed
+BEATS_A_LEASE = 3
 
 HEADER = "Idempotency-Key"
 DESCRIPTION = (
     "any word of the client's own: the same request again gives the same answer "
     "for 24 hours, with Idempotency-Replayed: true, and does nothing"
 )
+log = logging.getLogger(__name__)
+
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 IdempotencyKey = Annotated[Key | None, Header(description=DESCRIPTION)]
 
@@ -81,14 +86,38 @@ def attempt(
     caller = request.headers.get("authorization", "")
     key_id = _digest(caller, key)
     taken = _take(database, key_id, fingerprint(request, body))
-    try:
+    if taken.earlier:
         yield taken
+        return
+    mine = IdempotencyRow.id == key_id, IdempotencyRow.attempt == taken.number
+    try:
+        with _renewing(database, *mine, IdempotencyRow.status.is_(None)):
+            yield taken
     except BaseException:
-        if taken.earlier is None:
-            with database.write() as session:
-                mine = IdempotencyRow.id == key_id, IdempotencyRow.attempt == taken.number
-                session.execute(delete(IdempotencyRow).where(*mine))
+        with database.write() as session:
+            session.execute(delete(IdempotencyRow).where(*mine))
         raise
+
+
+@contextmanager
+def _renewing(database: Database, *held: ColumnElement[bool]) -> Iterator[None]:
+    """Keep the lease of work that takes long."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(LEASE.total_seconds() / BEATS_A_LEASE):
+            try:
+                with database.write() as session:
+                    now = clock.now(session)
+                    session.execute(update(IdempotencyRow).where(*held).values(created_at=now))
+            except SQLAlchemyError as error:
+                log.warning("a key's lease was not renewed: %s", error)
+
+    threading.Thread(target=renew, name="idempotency", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def fingerprint(request: Request, body: bytes | Form) -> str:

@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`make test-faults` asks for all victims at all points and for many runs."""
     runs, seed = (metafunc.config.getoption(name) for name in ("--fault-runs", "--seed"))
-    if "victim" in metafunc.fixturenames:
+    if {"victim", "point"} <= {*metafunc.fixturenames}:
         every = [(victim, point) for point in POINTS for victim in VICTIMS]
         metafunc.parametrize(("victim", "point"), every if runs else FEW)
     if "seed" in metafunc.fixturenames:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
@@ -15,8 +15,6 @@ from service.database import Database
 from service.storage import Storage
 from service.table_types import Base, utc_now
 from service.tables import (
-    AssignedChunkRow,
-    AssignmentChunkRow,
     CheckpointRow,
     DatasetRow,
     IntentRow,
@@ -41,10 +39,12 @@ def violations(database: Database, storage: Storage, *of: str) -> list[str]:
         jobs = session.scalars(select(JobRow).where(JobRow.id.in_(of) if of else true())).all()
         trained = select(ModelRow).where(ModelRow.job_id.in_([job.id for job in jobs]))
         results = session.scalars(trained.order_by(ModelRow.id)).all()
+        assigned = [job for job in jobs if (job.type, job.status) == ("assign", "succeeded")]
         return [
             *(line for job in jobs for line in _of_job(session, job)),
             *(line for model in results for line in _of_model(session, model)),
-            *_different(session, results),
+            *(line for job in assigned for line in _of_assigned(session, job)),
+            *_different(session, results, assigned),
             *_orphan_rows(session),
             *_blobs(session, storage),
         ]
@@ -82,35 +82,55 @@ def _of_model(session: Session, model: ModelRow) -> Iterator[str]:
     """Its alpha sums to 1 and counts the stored assignments, and its weights are whole."""
     if abs(sum(model.alpha) - 1) > 1e-9:
         yield f"{model.id}: alpha sums to {sum(model.alpha)}"
-    stored = np.concatenate([*assignments.pieces(session, assignments.of_model(model), None)])
+    stored = yield from _of_source(session, assignments.of_model(model), sum(model.sizes))
     counted = np.bincount(stored["component"], minlength=len(model.alpha))
     if counted.tolist() != model.sizes or (counted / len(stored)).tolist() != model.alpha:
         yield f"{model.id}: alpha {model.alpha}, but {counted.tolist()} points are assigned"
-    if not np.array_equal(stored["row"], np.arange(sum(model.sizes))):
-        yield f"{model.id}: rows are missing or doubled"
-    of_it = AssignedChunkRow.of == model.id
-    indexed = set(session.scalars(select(AssignedChunkRow.component).where(of_it)))
-    if indexed != set(np.flatnonzero(counted).tolist()):
-        yield f"{model.id}: the index of assignments is another"
     if len(models.weights(session, model.id)) != model.weights_bytes:
         yield f"{model.id}: weights are missing"
 
 
-def _different(session: Session, results: Sequence[ModelRow]) -> Iterator[str]:
-    """Models of the same data and configuration that are not the same bit for bit."""
-    known: dict[str, tuple[str, str]] = {}
-    for model in results:
+def _of_assigned(session: Session, job: JobRow) -> Iterator[str]:
+    """It has assigned each point of its data set."""
+    yield from _of_source(session, assignments.of_job(job), job.dataset.rows)
+
+
+def _of_source(
+    session: Session, source: assignments.Source, n: int
+) -> Generator[str, None, assignments.Assigned]:
+    """``n`` points are stored, each once, and the index names their components; returns them."""
+    stored = np.concatenate([*assignments.pieces(session, source, None)])
+    if not np.array_equal(stored["row"], np.arange(n)):
+        yield f"{source.of}: rows are missing or doubled"
+    indexed = select(source.index.component).where(source.index.of == source.of)
+    if set(session.scalars(indexed)) != {*stored["component"].tolist()}:
+        yield f"{source.of}: the index of assignments is another"
+    return stored
+
+
+def _different(
+    session: Session, trained: Sequence[ModelRow], assigned: Sequence[JobRow]
+) -> Iterator[str]:
+    """Results of the same data and configuration that are not the same bit for bit."""
+    runs: list[tuple[str, assignments.Source, bytes]] = []
+    for model in trained:
         run = f"{model.provenance['dataset_sha256']} {model.config}"
-        stored = select(AssignmentChunkRow).where(AssignmentChunkRow.of == model.id)
-        chunks = session.scalars(stored.order_by(AssignmentChunkRow.first_row))
-        result = hashlib.sha256(models.weights(session, model.id))
-        result.update(f"{model.alpha} {model.sizes} {model.metrics}".encode())
-        for chunk in chunks:
+        told = f"{model.alpha} {model.sizes} {model.metrics}".encode()
+        weights = models.weights(session, model.id)
+        runs.append((run, assignments.of_model(model), told + weights))
+    for job in assigned:
+        run = f"{job.dataset_id} {job.assigned_by} {job.include}"
+        runs.append((run, assignments.of_job(job), b""))
+    known: dict[str, tuple[str, str]] = {}
+    for run, source, more in runs:
+        result = hashlib.sha256(more)
+        stored = select(source.chunks).where(source.chunks.of == source.of)
+        for chunk in session.scalars(stored.order_by(source.chunks.first_row)):
             for part in (chunk.components, chunk.confidences, chunk.outlier_scores):
                 result.update(part or b"")
-        first, expected = known.setdefault(run, (model.id, result.hexdigest()))
+        first, expected = known.setdefault(run, (source.of, result.hexdigest()))
         if result.hexdigest() != expected:
-            yield f"{model.id} is another than {first}, of the same run"
+            yield f"{source.of} is another than {first}, of the same run"
 
 
 def _orphan_rows(session: Session) -> Iterator[str]:

@@ -50,6 +50,8 @@ ENVIRONMENT = {
 }
 
 
+GRACE_SECONDS = 20
+ASSIGNED = 40_000  # points, which take a second or two with their outlier scores
 DISKS = {"blobs": "16m", "postgres/data": "512m"}
 
 
@@ -63,12 +65,22 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
     process: subprocess.Popen[bytes] | None = None
+    is_stopping: bool = False
 
     def start(self) -> None:
+        if self.is_stopping and self.process:
+            self.process.wait(GRACE_SECONDS)
+        self.is_stopping = False
         if self.process is None or self.process.poll() is not None:
             self.process = start(
                 self.command, self.environment, self.user, signal.SIGKILL, self.log
             )
+
+    def stop(self) -> None:
+        """SIGTERM; not waited for before it is started again."""
+        if self.process is not None:
+            self.process.terminate()
+            self.is_stopping = True
 
     def kill(self) -> None:
         """kill -9 of this process alone."""
@@ -115,7 +127,8 @@ class Stack:
     to_broker: Proxy
     client: Client
     dataset: str = ""
-    undisturbed: str = ""
+    to_assign: str = ""  # a larger data set
+    undisturbed: tuple[str, ...] = ()  # a training, and a job that assigned by its model
 
     @property
     def url(self) -> str:
@@ -137,6 +150,15 @@ class Stack:
         job_id: str = job["id"]
         return job_id
 
+    def submit_assign(self) -> str:
+        """A job whose model is that of the undisturbed training."""
+        model = self.client.get(f"/jobs/{self.undisturbed[0]}")["model"]
+        query = {"model": model, "dataset": self.to_assign, "include": "outlier_score"}
+        response = self.client.http.post("/assign", params=query)
+        assert response.status_code == 202, response.text
+        job_id: str = response.json()["id"]
+        return job_id
+
     def until(self, job: str, *statuses: str, iteration: int = 0, seconds: float = 120) -> str:
         """The job's status, once it is one of these, after so many iterations."""
         deadline = time.monotonic() + seconds
@@ -144,7 +166,8 @@ class Stack:
             found: dict[str, Any] = {}
             with suppress(httpx.HTTPError):
                 found = self.client.http.get(f"/jobs/{job}").json()
-            if found.get("status") in statuses and found["progress"]["iteration"] >= iteration:
+            done = found.get("progress", {}).get("iteration") or 0
+            if found.get("status") in statuses and done >= iteration:
                 status: str = found["status"]
                 return status
             assert time.monotonic() < deadline, found
@@ -154,8 +177,13 @@ class Stack:
         return self.until(job, *ENDED)
 
     def strike(self, victim: str) -> None:
-        """kill -9, with what is lost by it, and a start of what nothing else starts again."""
+        """kill -9, with what is lost by it, and a start of what nothing else starts again. A worker
+        that is stopped has a spare one beside it at once."""
         match victim:
+            case "worker stopped":
+                self.worker.stop()
+                self.spare.start()
+                return
             case "child":
                 for child in self.worker.family()[1:]:
                     with suppress(psutil.NoSuchProcess):
@@ -174,12 +202,20 @@ class Stack:
         self.mend()
 
 
-VICTIMS = ("child", "worker", "api", "broker", "broker without its data", "postgres")
+VICTIMS = (
+    "child",
+    "worker",
+    "worker stopped",
+    "api",
+    "broker",
+    "broker without its data",
+    "postgres",
+)
 
 
 @contextmanager
 def running_stack(bucket: str = "", small_disks: bool = False) -> Iterator[Stack]:
-    """A service in which one job has run undisturbed, over a folder or the bucket of an URL."""
+    """A service in which jobs have run undisturbed, over a folder or the bucket of an URL."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kvae-faults-")))
         for name, size in DISKS.items():
@@ -238,8 +274,10 @@ def running_stack(bucket: str = "", small_disks: bool = False) -> Iterator[Stack
         stack.mend()
         breakpoints.install(stack.url)
         stack.dataset = stack.client.upload(three_blobs()[0])["id"]
-        stack.undisturbed = stack.submit()
-        assert stack.until_ended(stack.undisturbed) == "succeeded"
+        stack.to_assign = stack.client.upload(three_blobs(ASSIGNED)[0])["id"]
+        for submit in (stack.submit, stack.submit_assign):
+            stack.undisturbed += (submit(),)
+            assert stack.until_ended(stack.undisturbed[-1]) == "succeeded"
         yield stack
 
 

@@ -4,6 +4,8 @@ does both whole, 200 times at random; `pytest tests/faults -k random --seed SEED
 import random
 import time
 
+import pytest
+
 from tests.faults.breakpoints import stop_at
 from tests.faults.invariants import violations
 from tests.faults.stack import VICTIMS, Stack
@@ -17,18 +19,29 @@ def test_killed_at_a_named_point(stack: Stack, victim: str, point: str) -> None:
         until_reached()
         stack.strike(victim)
     assert stack.until_ended(job) == "succeeded"
-    assert violations(stack.database, stack.storage, stack.undisturbed, job) == []
+    assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
 
 
 def test_killed_at_a_random_time(stack: Stack, seed: int) -> None:
     chosen = random.Random(seed)
     victim, at = chosen.choice(VICTIMS), chosen.uniform(0, SECONDS)
-    print(f"seed {seed}: {victim} after {at:.3f} s")  # pytest shows it of what fails
-    job = stack.submit()
+    submit = chosen.choice((stack.submit, stack.submit_assign))
+    print(f"seed {seed}: {victim}, {at:.3f} s after {submit.__name__}")  # shown of what fails
+    job = submit()
     time.sleep(at)
     stack.strike(victim)
     assert stack.until_ended(job) == "succeeded"
-    assert violations(stack.database, stack.storage, stack.undisturbed, job) == []
+    assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
+
+
+@pytest.mark.parametrize("victim", ["child", "postgres", "worker stopped"])
+def test_killed_as_it_stores_what_it_assigned(stack: Stack, victim: str) -> None:
+    with stop_at(stack.url, "storing what was assigned") as until_reached:
+        job = stack.submit_assign()
+        until_reached()
+        stack.strike(victim)
+    assert stack.until_ended(job) == "succeeded"
+    assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
 
 
 def test_all_of_it_was_right(running: Stack) -> None:

@@ -1,6 +1,7 @@
 """One answer a key, kept with what it tells of."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -130,6 +131,16 @@ def test_old_keys_can_be_taken_again(database: Database, age: str, answered: boo
     with pytest.raises(Conflict), database.write() as session:  # the one that was too slow
         slow.answer(session, 202, jobs.view(rows.job(session)), "/")
     assert count(database) == before + 1
+
+
+def test_a_key_is_held_while_its_request_is_at_work(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "LEASE", timedelta(seconds=1))
+    with attempt(database):
+        time.sleep(2)
+        with pytest.raises(Conflict, match="not done yet"):
+            create(database)
 
 
 def test_expired_keys_are_forgotten(database: Database) -> None:
