@@ -96,6 +96,8 @@ function sentence({ type, status, progress, started_at, finished_at }) {
   const isTraining = type === "train";
   const done = isTraining ? `Iteration ${iteration} of ${of}` : `${percent(fraction)} of the rows`;
   if (status === "queued") return "Waiting for a worker.";
+  if (status === "running" && isTraining && !fraction)
+    return "Looking for a partition to start from.";
   if (status === "cancelling") return `${done}; it ends within a step.`;
   if (status === "running" && eta_seconds === null) return `${done}; time left not known yet.`;
   if (status === "running") return `${done}, about ${duration(eta_seconds)} left.`;

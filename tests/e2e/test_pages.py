@@ -117,6 +117,10 @@ def test_pages_run_nothing_but_themselves(client: Client) -> None:
 def test_the_api_is_shown_without_another_host(opened: Tab) -> None:
     opened.page.goto(f"{opened.address}/docs")
     opened.page.wait_for_selector("text=Upload points, train, assign new ones, sample.")
+    opened.page.emulate_media(color_scheme="dark")
+    opened.page.wait_for_selector("html.dark-mode")
+    opened.page.emulate_media(color_scheme="light")
+    opened.page.wait_for_selector("html:not(.dark-mode)")
 
 
 def test_with_a_key_a_failed_job_is_seen(browser: Browser, tmp_path: Path) -> None:
