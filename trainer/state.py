@@ -34,7 +34,8 @@ class Best:
 
 @dataclass
 class TrainingState:
-    """Position in the outer loop. Random streams derive from (seed, iteration): none is stored."""
+    """Position in the outer loop. Random streams derive from (seed, iteration): none is kept but
+    that of an iteration that has begun."""
 
     config: TrainingConfig
     architecture: Architecture
