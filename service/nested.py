@@ -1,12 +1,26 @@
-"""Nested JSON lists of numbers become arrays."""
+"""JSON that a body or a field holds; nested lists of numbers become arrays."""
 
 import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
+
+from api_schemas.common import ProblemError
+from service.errors import BadRequest
 
 MAX_INTEGER = 2**63
+
+
+def parse_json(text: str | bytes, *field: str) -> Any:
+    """What a body, or a field of it, holds. Raises BadRequest."""
+    try:
+        return from_json(text)
+    except ValueError as error:
+        where = ProblemError(loc=["body", *field], msg=f"Invalid JSON: {error}")
+        detail = f"{'.'.join(('body', *field))}: {where.msg}"
+        raise BadRequest("malformed_json", detail, [where]) from error
 
 
 class NotNumbers(ValueError):

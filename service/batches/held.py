@@ -6,15 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import ValidationError
-from pydantic_core import from_json
 
-from api_schemas.common import ProblemError
 from api_schemas.datasets import Column
 from api_schemas.inference import AssignRequest
 from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding
-from service.errors import BadRequest, InvalidInput, plain
-from service.nested import NotNumbers, is_number, numbers, shown
+from service.errors import InvalidInput, plain
+from service.nested import NotNumbers, is_number, numbers, parse_json, shown
 from trainer.npy import parse_npy
 
 
@@ -39,13 +37,10 @@ def open_json(data: bytes, spec: PointSpec) -> Batch:
 def _given_points(data: bytes) -> list[Any]:
     """The nested lists or records of a body. Parsed first: pydantic, asked to, is far slower."""
     try:
-        return AssignRequest.model_validate(from_json(data)).points
+        return AssignRequest.model_validate(parse_json(data)).points
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidInput.at("body", *first["loc"], msg=plain(first)) from error
-    except ValueError as error:
-        where = [ProblemError(loc=["body"], msg=f"Invalid JSON: {error}")]
-        raise BadRequest("malformed_json", f"body: Invalid JSON: {error}", where) from error
 
 
 def _from_records(points: list[Any], encoding: Encoding, spec: PointSpec) -> Batch:

@@ -1,6 +1,5 @@
 """/jobs"""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any, get_args
@@ -16,8 +15,9 @@ from api_schemas.training import PresetName
 from service import blobs, datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
-from service.errors import BadRequest, InvalidInput, UnsupportedMediaType
+from service.errors import InvalidInput, UnsupportedMediaType
 from service.idempotency import IdempotencyKey
+from service.nested import parse_json
 from service.paging import Limit, after_id, matching, newest_first
 from service.problems import responses, validated
 from service.routing import GuardedRoute
@@ -172,7 +172,7 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
     request: JobRequest
     storing: AbstractContextManager[tuple[Session, DatasetRow]]
     if isinstance(body, bytes):
-        request = validated(JobCreate, _json(body))
+        request = validated(JobCreate, parse_json(body))
         storing = _with_stored(parts, request.dataset)
     else:
         of_file = {name for name in body.fields if name in DatasetOptions.model_fields}
@@ -212,13 +212,5 @@ def _with_file(
 
 def _request_of(given: dict[str, Any]) -> JobRequest:
     for nested in {"config", "webhook"} & given.keys():
-        given[nested] = _json(given[nested], nested)
+        given[nested] = parse_json(given[nested], nested)
     return validated(JobRequest, given)
-
-
-def _json(text: str | bytes, *loc: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        where = ".".join(("body", *loc))
-        raise BadRequest("malformed_json", f"{where}: not valid JSON: {error}") from error

@@ -121,7 +121,7 @@ def test_what_is_small_takes_no_more_than_json_without_a_media_type_either(clien
         ({"components": "0"}, 422, "body.components: Input should be greater than or equal to 1"),
         ({"components": "two"}, 422, "body.components: Input should be a valid integer"),
         ({"components": "2", "preset": "best"}, 422, "body.preset: Input should be 'default'"),
-        ({"components": "2", "config": "{"}, 400, "body.config: not valid JSON"),
+        ({"components": "2", "config": "{"}, 400, "body.config: Invalid JSON"),
         ({"components": "2", "config": '{"epoch": 1}'}, 422, "body.config.epoch: Extra inputs"),
         ({"components": "2", "config": '{"iterations": 0}'}, 422, "body.config.iterations"),
         (
@@ -145,8 +145,8 @@ def test_a_form_without_a_file(client: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "code", "said"),
     [
-        (b"{", 400, "malformed_json", "not valid JSON"),
-        (b"[" * 100_000, 400, "malformed_json", "not valid JSON"),
+        (b"{", 400, "malformed_json", "Invalid JSON"),
+        (b"[" * 100_000, 400, "malformed_json", "Invalid JSON"),
         (b"[]", 422, "invalid_input", "body: Input should be an object"),
         (
             b'{"dataset": "x", "components": 2, "webhook": "https://example.org"}',
