@@ -76,7 +76,8 @@ def given_key(request: Request) -> str | None:
 def attempt(
     database: Database, request: Request, key: str | None, body: bytes | Form = b""
 ) -> Iterator[Attempt]:
-    """Around the work of a POST: its key is taken in here, and free again if the block raises.
+    """Around the work of a POST: its key is taken in here, and free again if the block raises
+    without having kept an answer.
 
     Raises InvalidInput when the key was another request's, Conflict while that has no answer yet.
     """
@@ -90,12 +91,13 @@ def attempt(
         yield taken
         return
     mine = IdempotencyRow.id == key_id, IdempotencyRow.attempt == taken.number
+    unanswered = *mine, IdempotencyRow.status.is_(None)
     try:
-        with _renewing(database, *mine, IdempotencyRow.status.is_(None)):
+        with _renewing(database, *unanswered):
             yield taken
-    except BaseException:
+    except BaseException:  # also of a commit that came through though it seemed to fail
         with database.write() as session:
-            session.execute(delete(IdempotencyRow).where(*mine))
+            session.execute(delete(IdempotencyRow).where(*unanswered))
         raise
 
 

@@ -117,7 +117,10 @@ def remove(session: Session, ref: str) -> None:
 
     Raises NotFound, or Conflict where an alias stands for it or a job needs it.
     """
-    model_id = get(session, ref).id
+    found = get(session, ref)
+    model_id = found.id
+    if found.job_id:  # first, as whoever deletes the job takes its row before the model's
+        session.get(JobRow, found.job_id, with_for_update=True)
     model = session.get(ModelRow, model_id, with_for_update=True)
     if model is None:  # deleted by another in this moment
         raise NotFound.of("model", ref)

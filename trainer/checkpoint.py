@@ -19,6 +19,8 @@ from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import Best, TrainingState
 from trainer.stopping import Begun, Place
 
+# after an iteration, and within one: earlier versions would take that for an iteration's end
+WHOLE, WITHIN = "checkpoint", "checkpoint within an iteration"
 PLACE = ("place_total", "place_drawn", "place_now")  # the tensors of a `Place`
 
 
@@ -50,15 +52,20 @@ def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
         "iteration": state.iteration,
         "quiet": state.quiet,
         "best": state.best and {"lowest": state.best.lowest, "iteration": state.best.iteration},
-        "begun": state.begun and _described(state.begun),
+        "begun": state.begun and _described(state.begun, state.generators.device),
         "run": run,
     }
-    return pack(tensors, "checkpoint", description)
+    return pack(tensors, WITHIN if state.begun else WHOLE, description)
 
 
-def restore(data: bytes, device: torch.device) -> TrainingState:
-    """Inverse of `checkpoint_bytes`. Raises DamagedState."""
-    tensors, description = unpack(data, "checkpoint")
+def restore(data: bytes, device: torch.device, processes: int = 1) -> TrainingState:
+    """Inverse of `checkpoint_bytes`. Raises DamagedState, also for one from within an iteration
+    that can't be gone on with by several processes, or on another kind of device."""
+    tensors, description = unpack(data, WHOLE, WITHIN)
+    told = description.get("begun")  # older ones have none
+    if told and (processes > 1 or told["device"] != device.type):
+        mine, theirs = f"{processes} on {device.type}", f"one process on {told['device']}"
+        raise DamagedState(f"{theirs} left it within an iteration, which {mine} can't go on with")
     parts = grouped({name: tensor.to(device) for name, tensor in tensors.items()})
     config = TrainingConfig(**description["config"])
     architecture = Architecture.from_json(description["architecture"])
@@ -74,7 +81,7 @@ def restore(data: bytes, device: torch.device) -> TrainingState:
             shares=tensors["best_shares"].to(device) if "best_shares" in tensors else None,
         )
     begun = None
-    if told := description.get("begun"):  # older ones have none
+    if told:
         total, *streams = (tensors[name] for name in PLACE)
         place = Place(told["steps"], total.to(device), *streams)
         begun = Begun(told["phase"], place, told["losses"])
@@ -129,8 +136,9 @@ def _previous(path: Path) -> Path:
     return path.with_suffix(".previous" + path.suffix)
 
 
-def _described(begun: Begun) -> dict[str, Any]:
-    return {"phase": begun.phase, "steps": begun.place.steps, "losses": begun.losses}
+def _described(begun: Begun, device: torch.device) -> dict[str, Any]:
+    about = {"phase": begun.phase, "steps": begun.place.steps, "losses": begun.losses}
+    return {**about, "device": device.type}  # whose random streams have states of their own kind
 
 
 def _networks(name: str, generators: Generators, estimator: DensityEstimator) -> dict[str, Tensor]:

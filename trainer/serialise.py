@@ -27,14 +27,15 @@ def pack(tensors: dict[str, Tensor], kind: str, description: dict[str, Any]) -> 
     return save(plain, metadata={"kvae": json.dumps(header, sort_keys=True)})
 
 
-def unpack(data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def unpack(data: bytes, *kinds: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Inverse of `pack`. Raises DamagedState for torn or changed bytes, or another kind of file."""
+    kind = kinds[0]
     try:
         tensors = load(data)
         header = json.loads(_metadata(data)["kvae"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise DamagedState(f"not a whole {kind}: {error}") from error
-    if (header["kind"], header["version"]) != (kind, VERSION):
+    if header["kind"] not in kinds or header["version"] != VERSION:
         raise DamagedState(f"this is a {header['kind']} of version {header['version']}")
     if "sha256" in header and header["sha256"] != _digest(tensors):  # older files have none
         raise DamagedState(f"not a whole {kind}: its numbers are not those that were written")

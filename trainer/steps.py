@@ -42,8 +42,11 @@ class Steps:
         self._total = self._until(config.all_iterations) + self.of_polish
         self._done = self._until(iterations_done)
         if begun:
-            trained = begun.phase == "estimator"
-            self._done += begun.place.steps + trained * self.of_generators(iterations_done)
+            if begun.phase == "estimator":
+                self._done += self.of_generators(iterations_done)
+            if begun.phase != "polish" and iterations_done % config.iterations == 0:
+                self._done += self.of_start
+            self._done += begun.place.steps
 
     def of_generators(self, iteration: int) -> int:
         """Steps of all generators in an iteration, 0-based; the first is the pretraining."""

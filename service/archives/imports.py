@@ -4,6 +4,8 @@ import hashlib
 import json
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +17,8 @@ from sqlalchemy.orm import Session
 
 from api_schemas.archives import MANIFEST, MEMBERS, WEIGHTS, Manifest
 from api_schemas.datasets import MAX_NAME
-from api_schemas.models import Model
 from service import models, quotas
 from service.archives.weights import check_weights
-from service.database import Database
 from service.encoding import Encoding
 from service.errors import Busy, InvalidInput, TooLarge, plain
 from service.ids import new_id
@@ -45,7 +45,7 @@ class Archive(NamedTuple):
 
 
 class Importer:
-    """Imports one archive at a time, as each is held in memory."""
+    """Reads one archive at a time, as each is held in memory."""
 
     def __init__(self, max_bytes: int) -> None:
         """No file of an archive may unpack to more than ``max_bytes``."""
@@ -53,18 +53,15 @@ class Importer:
         self._places = threading.BoundedSemaphore(MAX_IMPORTS)
         self._turn = threading.Lock()
 
-    def add(self, database: Database, path: Path) -> tuple[Model, bool]:
-        """The model of an archive, and whether it is new. Raises as `read` and `store` do, or
-        Busy."""
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[Archive]:
+        """What is in an archive, for as long as the block lasts. Raises as `read` does, or Busy."""
         if not self._places.acquire(blocking=False):
             detail = f"{MAX_IMPORTS} models are being imported already; try again later"
             raise Busy("imports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
         try:
             with self._turn:
-                archive = read(path, self._max_bytes)
-                with database.write() as session:
-                    model, is_new = store(session, archive)
-                    return models.view(model), is_new
+                yield read(path, self._max_bytes)
         finally:
             self._places.release()
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from api_schemas.common import Page
 from api_schemas.models import Comparison, Component, ComponentDetail, Model
 from service import answers, comparison, components, idempotency, media, models, openapi, uploads
-from service.archives import export
+from service.archives import export, imports
 from service.dependencies import FileDep, Parts, PartsDep
 from service.idempotency import IdempotencyKey
 from service.paging import AfterRow, Limit, after_id, matching, newest_first
@@ -70,9 +70,11 @@ def import_model(
 
 
 def _import(parts: Parts, form: uploads.Form, attempt: idempotency.Attempt) -> Response:
-    model, is_new = parts.importer.add(parts.database, form.upload.path)
-    with parts.database.write() as session:
-        return attempt.answer(session, 201 if is_new else 200, model, f"/models/{model.id}")
+    opened = parts.importer.opened(form.upload.path)
+    with opened as archive, parts.database.write() as session:
+        model, is_new = imports.store(session, archive)
+        status = 201 if is_new else 200
+        return attempt.answer(session, status, models.view(model), f"/models/{model.id}")
 
 
 @router.get("/{ref}", responses=responses(404, 422, 503))

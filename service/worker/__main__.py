@@ -3,7 +3,8 @@
 import os
 import socket
 from collections.abc import Callable
-from multiprocessing import get_context
+from ctypes import c_bool
+from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 from celery import Celery
@@ -50,10 +51,11 @@ def main() -> None:
     settings = Settings()
     logs.configure(settings)
     parent = os.getpid()
-    stopping = get_context("fork").Event()  # which children inherit
+    # which children inherit; an Event's lock would stay taken by a child that is killed with it
+    stopping = RawValue(c_bool, False)
 
     def stop_child(**_: Any) -> None:
-        stopping.set()
+        stopping.value = True
 
     def tie_to_parent(**_: Any) -> None:
         die_with_parent(parent)
@@ -66,7 +68,7 @@ def main() -> None:
     setup_logging.connect(keep_our_logs, weak=False)
     tracing.install_worker()
     options = ["--concurrency=1", "--without-gossip", "--without-mingle"]
-    celery = create_worker(settings, stopping.is_set)
+    celery = create_worker(settings, lambda: stopping.value)
     celery.worker_main(["worker", "--loglevel", settings.log_level, *options])
 
 

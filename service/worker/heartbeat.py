@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 MAX_PAUSE = 1.0  # seconds; bounds how long a cancel goes unseen
 BEATS_A_LEASE = 5
 # that work has to stop by itself; a compiler, for one, doesn't look up from its work
-CANCEL_SECONDS, STOP_SECONDS = 0.5, 10.0
+CANCEL_SECONDS, STOP_SECONDS = 0.5, 15.0
 
 Renew = Callable[[Session], bool]  # renews a claim; True when its job is to be cancelled
 

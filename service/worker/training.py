@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
@@ -99,7 +98,8 @@ class JobRunner(Runner):
         """This process's part; the first process stores and publishes."""
         device = choose_device(self.settings.device)
         points = self.points(claim.points_sha256, watch)
-        checkpoint = self._last_checkpoint(claim, watch, device) if ranks.is_first else b""
+        restored = partial(restore, device=device, processes=ranks.count)
+        checkpoint = self._last_checkpoint(claim, watch, restored) if ranks.is_first else b""
         checkpoint = ranks.of_first(checkpoint, device)
         recorder = Recorder(self.database, self.storage, claim, watch, points)
         try:
@@ -109,7 +109,7 @@ class JobRunner(Runner):
                 device=device,
                 threads=self.settings.threads,
                 ranks=ranks,
-                resume=restore(checkpoint, device) if checkpoint else None,
+                resume=restored(checkpoint) if checkpoint else None,
                 on_step=on_step,
                 on_iteration=recorder.record if ranks.is_first else lambda state, report: None,
             )
@@ -128,12 +128,14 @@ class JobRunner(Runner):
             models.publish(session, claim, fit.mixture, summary, self.settings.code_version)
             return checkpoints.release(session, claim.job_id)
 
-    def _last_checkpoint(self, claim: leases.Claim, watch: Watch, device: torch.device) -> bytes:
-        """The newest checkpoint that is whole, or nothing. A damaged one is logged."""
+    def _last_checkpoint(
+        self, claim: leases.Claim, watch: Watch, restored: Callable[[bytes], object]
+    ) -> bytes:
+        """The newest checkpoint that can be gone on from, or nothing. Others are logged."""
         for kept in claim.checkpoints:
             try:
                 data = patiently(watch, partial(self._read, kept.sha256))
-                restore(data, device)
+                restored(data)
             except (DamagedState, FileNotFoundError, StorageDamaged) as error:
                 message = f"the checkpoint of iteration {kept.iteration} can't be used: {error}"
                 with self.database.write() as session:

@@ -16,6 +16,8 @@ from tests.faults.invariants import violations
 from tests.faults.stack import GRACE_SECONDS, SHORT, Stack
 from tests.points import npy, three_blobs
 
+SENT_AGAIN_SECONDS = 10  # at most, of a job without a message
+
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
@@ -37,6 +39,9 @@ def test_killed_as_it_creates_a_job(stack: Stack, threads: ThreadPoolExecutor, p
             stack.strike("api")
         job = asked.result().id
     assert count(stack) == before + 1
+    asked_again = time.monotonic()
+    stack.until(job, "running", "succeeded")
+    assert time.monotonic() - asked_again < SENT_AGAIN_SECONDS
     assert stack.until_ended(job) == "succeeded"
     assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
 

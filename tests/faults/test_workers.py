@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.breakpoints import stop_at
 from tests.faults.invariants import violations
-from tests.faults.stack import LEASE_SECONDS, Stack
+from tests.faults.stack import GRACE_SECONDS, LEASE_SECONDS, Stack
 from tests.servers import wait_for
 
 
@@ -29,6 +29,26 @@ def test_a_worker_that_is_paused_past_its_lease(stack: Stack, point: str) -> Non
         process.resume()
     assert stack.until_ended(stack.submit()) == "succeeded"  # by the one that was paused
     assert violations(stack.database, stack.storage) == []
+
+
+def test_a_stopped_worker_leaves_the_very_step(stack: Stack) -> None:
+    """In the only iteration of a job, which another worker goes on with."""
+    slow = {"iterations": 1, "pretraining_epochs": 600}
+    undisturbed, job = stack.submit(**slow), stack.submit(**slow)
+    assert stack.until_ended(undisturbed) == "succeeded"
+    while not stack.client.get(f"/jobs/{job}")["progress"]["fraction"]:
+        time.sleep(0.05)
+    asked = time.monotonic()
+    stack.worker.stop()
+    stack.until(job, "queued")
+    assert time.monotonic() - asked < GRACE_SECONDS
+    stopped = stack.client.get(f"/jobs/{job}")
+    assert stopped["progress"]["iteration"] == 0
+    (checkpoint,) = stack.client.get(f"/jobs/{job}/checkpoints")["data"]
+    assert (checkpoint["iteration"], checkpoint["kept"]) == (1, True)
+    stack.mend()
+    assert stack.until_ended(job) == "succeeded"
+    assert violations(stack.database, stack.storage, undisturbed, job) == []
 
 
 @pytest.mark.whole

@@ -295,15 +295,18 @@ def test_what_unpacks_without_bounds(exported: Path, tmp_path: Path) -> None:
 
 def test_imports_count_for_the_quota(exported: Path, database: Database) -> None:
     caller = Caller("alice", "write", max_bytes=100)
-    with pytest.raises(Forbidden, match="models of this key may take 100 bytes"):
-        imports.Importer(MAX_BYTES).add(database.used_by(caller), exported)
+    archive = imports.read(exported, MAX_BYTES)
+    with (
+        pytest.raises(Forbidden, match="models of this key may take 100 bytes"),
+        database.used_by(caller).write() as session,
+    ):
+        imports.store(session, archive)
     with database.used_by(Caller("alice", "read")).read() as session:
         assert session.scalars(select(ModelRow)).all() == []
 
 
-def test_few_imports_wait(
-    exported: Path, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_few_imports_wait(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "MAX_IMPORTS", 0)
-    with pytest.raises(Busy, match="are being imported already"):
-        imports.Importer(MAX_BYTES).add(database, exported)
+    importer = imports.Importer(MAX_BYTES)
+    with pytest.raises(Busy, match="are being imported already"), importer.opened(exported):
+        pytest.fail("it was opened")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi import Request, Response
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from service import idempotency, jobs
 from service.database import Database
@@ -41,14 +42,25 @@ def attempt(
         yield taken
 
 
-def create(database: Database, key: str | None = "k", body: bytes = b"{}") -> Response:
+def create(
+    database: Database,
+    key: str | None = "k",
+    body: bytes = b"{}",
+    after_commit: Callable[[], None] = lambda: None,
+) -> Response:
     """What a route does."""
     with attempt(database, key, body) as taken:
         if taken.earlier:
             return taken.earlier
         with database.write() as session:
             job = rows.job(session)
-            return taken.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
+            answer = taken.answer(session, 202, jobs.view(job), f"/jobs/{job.id}")
+        after_commit()
+        return answer
+
+
+def lose_the_connection() -> None:
+    raise OperationalError("COMMIT", None, Exception("the connection was lost"))
 
 
 def count(database: Database, table: type[JobRow] | type[IdempotencyRow] = JobRow) -> int:
@@ -131,6 +143,13 @@ def test_old_keys_can_be_taken_again(database: Database, age: str, answered: boo
     with pytest.raises(Conflict), database.write() as session:  # the one that was too slow
         slow.answer(session, 202, jobs.view(rows.job(session)), "/")
     assert count(database) == before + 1
+
+
+def test_a_commit_that_seems_to_fail_is_not_done_again(database: Database) -> None:
+    with pytest.raises(OperationalError):
+        create(database, after_commit=lose_the_connection)
+    assert create(database).headers["idempotency-replayed"] == "true"
+    assert count(database) == 1
 
 
 def test_a_key_is_held_while_its_request_is_at_work(

@@ -10,6 +10,7 @@ import torch
 
 from tests.points import three_blobs
 from trainer import (
+    DamagedState,
     Fit,
     Report,
     StopTraining,
@@ -108,13 +109,15 @@ def test_images_go_on() -> None:
     check(images, steps=9, network="conv", batch_size=8, iterations=2)
 
 
-def test_progress_does_not_go_back() -> None:
-    points, config = three_blobs()[0], TrainingConfig(components=3, **SHORT)
+@pytest.mark.parametrize(("start", "after"), [("auto", 60), ("merge", 2010)])
+def test_progress_does_not_go_back(start: str, after: int) -> None:
+    points = three_blobs()[0]
+    config = TrainingConfig(**{"components": 3, "initial_partition": start, **SHORT})
     fractions: list[float] = []
 
     def step(fraction: float) -> None:
         fractions.append(fraction)
-        if len(fractions) == 60:
+        if len(fractions) == after:
             raise StopTraining
 
     with pytest.raises(StopTraining) as stopped:
@@ -122,6 +125,20 @@ def test_progress_does_not_go_back() -> None:
     train(points, config, resume=stopped.value.state, on_step=step)
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1)
+
+
+def test_others_go_on_from_the_last_whole_iteration() -> None:
+    def step(fraction: float) -> None:
+        if fraction > 0.1:
+            raise StopTraining
+
+    with pytest.raises(StopTraining) as stopped:
+        train(three_blobs()[0], TrainingConfig(components=3, **SHORT), on_step=step)
+    assert stopped.value.state
+    data = checkpoint_bytes(stopped.value.state)
+    for device, processes in (("cpu", 2), ("meta", 1)):
+        with pytest.raises(DamagedState, match="one process on cpu left it"):
+            restore(data, torch.device(device), processes)
 
 
 def test_what_has_no_steps_is_gone_on_with_from_its_last_iteration() -> None:
