@@ -52,7 +52,7 @@ class Problem(BaseModel):
         json_schema_extra={
             "example": {
                 "type": "about:blank",
-                "title": "Not found",
+                "title": "Not Found",
                 "status": 404,
                 "detail": "there is no model 'mdl_unknown'",
                 "code": "model_not_found",

@@ -68,8 +68,9 @@ class DatasetOptions(Closed):
     )
     missing: Missing = Field(
         "refuse",
-        description="what becomes of a table's missing values: refuse the file, drop their rows, "
-        "or fill in the column's mean, median or mode (of categories and booleans the mode)",
+        description="what becomes of a table's missing values: refuse the file, drop their rows (the "
+        "others are numbered anew), or fill in the column's mean, median or mode (of categories and "
+        "booleans the mode)",
     )
     categories: Categories = Field(
         "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
@@ -134,7 +135,7 @@ class Dataset(BaseModel):
 class PointRow(BaseModel):
     """One point of a data set, in the data's own units."""
 
-    row: int = Field(description="0-based")
+    row: int = Field(description="0-based, without rows that missing=drop left out")
     values: dict[str, Any] | list[Any] = Field(
         description="by column; of images nested lists, (H, W) or (C, H, W)"
     )

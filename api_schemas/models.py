@@ -60,7 +60,9 @@ class Model(BaseModel):
 class AssignedRow(BaseModel):
     """The component of one point of a data set; what was not kept is none."""
 
-    row: int = Field(description="0-based, in the order of the upload")
+    row: int = Field(
+        description="0-based, in the order of the upload, without rows that missing=drop left out"
+    )
     component: int
     confidence: float | None = Field(description="posterior probability of the component")
     outlier_score: float | None = Field(

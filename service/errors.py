@@ -17,10 +17,9 @@ def plain(error: Mapping[str, Any]) -> str:
 
 
 class ServiceError(Exception):
-    """Base: an HTTP status, a title for people and a stable code for programs."""
+    """Base: an HTTP status, a stable code for programs and a detail for people."""
 
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "Internal error"
 
     def __init__(
         self,
@@ -37,19 +36,19 @@ class ServiceError(Exception):
 
 
 class BadRequest(ServiceError):
-    status, title = 400, "Malformed request"
+    status = 400
 
 
 class Unauthorized(ServiceError):
-    status, title = 401, "Unauthorized"
+    status = 401
 
 
 class Forbidden(ServiceError):
-    status, title = 403, "Forbidden"
+    status = 403
 
 
 class NotFound(ServiceError):
-    status, title = 404, "Not found"
+    status = 404
 
     @classmethod
     def of(cls, kind: str, ref: str) -> "NotFound":
@@ -57,27 +56,27 @@ class NotFound(ServiceError):
 
 
 class NotAcceptable(ServiceError):
-    status, title = 406, "Not acceptable"
+    status = 406
 
 
 class RequestTimeout(ServiceError):
-    status, title = 408, "Request timeout"
+    status = 408
 
 
 class Conflict(ServiceError):
-    status, title = 409, "Conflict"
+    status = 409
 
 
 class TooLarge(ServiceError):
-    status, title = 413, "Content too large"
+    status = 413
 
 
 class UnsupportedMediaType(ServiceError):
-    status, title = 415, "Unsupported media type"
+    status = 415
 
 
 class InvalidInput(ServiceError):
-    status, title = 422, "Invalid input"
+    status = 422
 
     @classmethod
     def at(cls, *loc: str | int, msg: str, code: str = "invalid_input") -> "InvalidInput":
@@ -87,22 +86,22 @@ class InvalidInput(ServiceError):
 
 
 class TooMany(ServiceError):
-    status, title = 429, "Too many requests"
+    status = 429
 
 
 class Busy(ServiceError):
-    status, title = 503, "Unavailable"
+    status = 503
 
 
 class DatabaseUnavailable(ServiceError):
-    status, title = 503, "Unavailable"
+    status = 503
 
     def __init__(self, detail: str) -> None:
         super().__init__("database_unavailable", detail)
 
 
 class StorageUnavailable(ServiceError):
-    status, title = 503, "Unavailable"
+    status = 503
 
     def __init__(self, detail: str) -> None:
         super().__init__("storage_unavailable", detail)

@@ -1,6 +1,7 @@
 """JSON that a body or a field holds; nested lists of numbers become arrays."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic_core import from_json
 from api_schemas.common import ProblemError
 from service.errors import BadRequest
 
-MAX_INTEGER = 2**63
+MAX_INTEGER = int(np.finfo(np.float64).max)
 
 
 def parse_json(text: str | bytes, *field: str) -> Any:
@@ -42,10 +43,9 @@ def numbers(nested: list[Any]) -> NDArray[Any]:
     if list in kinds:
         raise NotNumbers("rows differ in length")
     if kinds <= {int, float}:
-        try:
-            return leaves.astype(np.float64 if float in kinds else np.int64)
-        except OverflowError:  # an integer, which is found below
-            pass
+        for dtype in (np.float64,) if float in kinds else (np.int64, np.float64):
+            with suppress(OverflowError):
+                return leaves.astype(dtype)
     at = next(at for at, leaf in enumerate(leaves.flat) if not is_number(leaf))
     loc = (int(i) for i in np.unravel_index(at, leaves.shape))
     raise NotNumbers(f"{shown(leaves.flat[at])} is not a number", *loc)

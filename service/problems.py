@@ -56,8 +56,11 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def validated(model: type[Body], given: Any) -> Body:
-    """What a route read by itself, as a model. Raises RequestValidationError."""
+    """What a route read by itself, as a model: JSON, whose numbers are numbers, or the fields of a
+    form, which are text. Raises RequestValidationError."""
     try:
+        if isinstance(given, bytes):
+            return model.model_validate_json(given, strict=True)
         return model.model_validate(given)
     except ValidationError as error:
         found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
@@ -65,22 +68,22 @@ def validated(model: type[Body], given: Any) -> Body:
 
 
 async def _service_error(request: Request, error: ServiceError) -> Response:
-    answer = _answer(request, error.status, error.title, error.code, error.detail, error.errors)
+    answer = _answer(request, error.status, error.code, error.detail, error.errors)
     answer.headers.update(error.headers)
     return answer
 
 
 async def _invalid_points(request: Request, error: Exception) -> Response:
     where = [ProblemError(loc=["body", "points"], msg=str(error))]
-    return _answer(request, 422, "Invalid input", "invalid_points", str(error), where)
+    return _answer(request, 422, "invalid_points", str(error), where)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     errors = [ProblemError(loc=list(e["loc"]), msg=plain(e)) for e in error.errors()]
     detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors[:3])
     if any(e["type"] == "json_invalid" for e in error.errors()):
-        return _answer(request, 400, "Malformed request", "malformed_json", detail, errors)
-    return _answer(request, 422, "Invalid input", "invalid_input", detail, errors)
+        return _answer(request, 400, "malformed_json", detail, errors)
+    return _answer(request, 422, "invalid_input", detail, errors)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
@@ -91,7 +94,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     detail = str(error.detail)
     if detail == phrase:  # the router's own words, as for a path or method that is not there
         detail = f"{request.method} {request.url.path}: {phrase.lower()}"
-    answer = _answer(request, error.status_code, phrase, code, detail)
+    answer = _answer(request, error.status_code, code, detail)
     answer.headers.update(error.headers or {})
     if error.status_code == 405 and "route" in request.scope:
         # the router tells the methods of one route, and several may have this path
@@ -103,12 +106,12 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 async def _database_away(request: Request, error: Exception) -> Response:
     log.exception("the database failed", exc_info=error)
     detail = "the database can't be reached just now"
-    return _answer(request, 503, "Unavailable", "database_unavailable", detail)
+    return _answer(request, 503, "database_unavailable", detail)
 
 
 async def _unstorable(request: Request, error: Exception) -> Response:
     detail = "the input holds what the database can't, such as a NUL character"
-    return _answer(request, 422, "Invalid input", "invalid_input", detail)
+    return _answer(request, 422, "invalid_input", detail)
 
 
 async def _client_left(request: Request, error: Exception) -> Response:
@@ -119,7 +122,7 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
     log.exception("request %s: unforeseen error", request_id, exc_info=error)
     detail = "something went wrong here; the log has it under this request_id"
-    answer = _answer(request, 500, "Internal error", "internal_error", detail)
+    answer = _answer(request, 500, "internal_error", detail)
     answer.headers["X-Request-ID"] = request_id  # this handler runs outside the middleware
     return answer
 
@@ -127,7 +130,6 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
 def _answer(
     request: Request,
     status: int,
-    title: str,
     code: str,
     detail: str,
     errors: list[ProblemError] | None = None,
@@ -136,7 +138,7 @@ def _answer(
         body = InferError(error=detail).model_dump_json()
         return Response(body, 400 if status == 422 else status, media_type="application/json")
     problem = Problem(
-        title=title,
+        title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         code=code,

@@ -41,7 +41,7 @@ def parquet_table(path: Path) -> Table:
     with _damaged(PARQUET), _unpacking(PARQUET, path, []) as stream:
         schema = stream.read_all().schema
         check_columns(schema.names)
-    return Table(schema, partial(_unpacked, PARQUET, path))
+    return Table(schema, partial(_unpacked, PARQUET, path), index=_index(schema))
 
 
 def ipc_table(path: Path) -> Table:
@@ -50,7 +50,16 @@ def ipc_table(path: Path) -> Table:
         packed = is_packed(unpacking.at_stream(file))
         schema = ipc.open_stream(unpacking.at_stream(file)).schema
         check_columns(schema.names)
-    return Table(schema, partial(_unpacked if packed else _mapped, ARROW, path))
+    batches = partial(_unpacked if packed else _mapped, ARROW, path)
+    return Table(schema, batches, index=_index(schema))
+
+
+def _index(schema: pa.Schema) -> frozenset[str]:
+    """The columns that a pandas.DataFrame had as its index."""
+    with suppress(ValueError, AttributeError, TypeError):  # anyone may have written it
+        told = (schema.pandas_metadata or {}).get("index_columns", [])
+        return frozenset(name for name in told if isinstance(name, str))
+    return frozenset()
 
 
 def _mapped(kind: str, path: Path, names: list[str]) -> Batches:

@@ -36,7 +36,8 @@ class RowSample:
 def with_fills(source: Source, choice: Missing) -> list[Column]:
     """The columns with what fills their gaps; means are exact, medians and modes of a sample.
 
-    Only columns with gaps gain one. Raises InvalidInput for a column without values.
+    All gain one, as points to assign may have gaps where these have none. Raises InvalidInput for
+    a column without values.
     """
     if choice in ("refuse", "drop") or not source.is_table:
         return source.columns
@@ -48,8 +49,6 @@ def with_fills(source: Source, choice: Missing) -> list[Column]:
     mean = statistics.mean
     return [
         column.model_copy(update={"fill": _fill(column, choice, sample.rows[:, at], mean[at])})
-        if statistics.missing[at]
-        else column
         for at, column in enumerate(source.columns)
     ]
 

@@ -69,7 +69,7 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     dropped = statistics.rows - rows if source.is_table else 0
     if rows == 0:
         raise bad_file("every row lacks a value" if dropped else "the file holds no points")
-    left_out = [f"{dropped:,} rows with missing values were left out"] if dropped else []
+    left_out = [f"{dropped:,} rows with missing values were left out; the others are numbered anew"]
     return Points(
         format=found,
         rows=rows,
@@ -77,7 +77,7 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
         dtype=source.dtype.name,
         columns=statistics.report(columns),
         dialect=source.dialect,
-        warnings=[*source.warnings, *left_out, *statistics.warnings(columns)],
+        warnings=[*source.warnings, *left_out[:dropped], *statistics.warnings(columns)],
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from api_schemas.datasets import Column, ColumnType, DatasetOptions, Decimal
-from service.encoding import Encoding, is_numeric, is_text
+from service.encoding import Encoding, is_numeric, is_text, some
 from service.errors import TooLarge
 from service.ingest.scan import ADVICE, ColumnScan
 from service.ingest.source import Pieces, Source, bad_file, choose
@@ -23,7 +23,8 @@ class Table:
     """A file's columns and a way to go through some of them, as often as needed.
 
     ``typed`` says whether the schema's types are the file's own; ``place`` names a row of it;
-    ``trailing`` is a last column that is there only if it has values.
+    ``trailing`` is a last column that is there only if it has values; ``index`` are columns that
+    number or name the rows, as pandas' index, and are used only if they are asked for.
     """
 
     schema: pa.Schema
@@ -32,11 +33,14 @@ class Table:
     place: Callable[[int], str] = "row {}".format
     decimal: Decimal = "."
     trailing: str | None = None
+    index: frozenset[str] = frozenset()
 
 
 def table_source(table: Table, options: DatasetOptions, max_bytes: int) -> Source:
     """Raises InvalidInput that names the column, and the row where there is one, or TooLarge."""
     names = choose(table.schema.names, options.columns)
+    left_out = [] if options.columns else [name for name in names if name in table.index]
+    names = [name for name in names if name not in left_out]
     table = replace(table, batches=partial(_capped, table.batches, max_bytes))
     columns, warnings = _columns(table, names, options)
     used = [column.name for column in columns]
@@ -48,6 +52,8 @@ def table_source(table: Table, options: DatasetOptions, max_bytes: int) -> Sourc
             yield encoding.values(batch, row, table.decimal)
             row += batch.num_rows
 
+    if left_out:
+        warnings.append(f"left out as pandas' index, unless 'columns' names it: {some(left_out)}")
     return Source((len(used),), VALUE, columns, pieces, table.place, warnings=warnings)
 
 

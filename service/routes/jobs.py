@@ -172,7 +172,7 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
     request: JobRequest
     storing: AbstractContextManager[tuple[Session, DatasetRow]]
     if isinstance(body, bytes):
-        request = validated(JobCreate, parse_json(body))
+        request = validated(JobCreate, body)
         storing = _with_stored(parts, request.dataset)
     else:
         of_file = {name for name in body.fields if name in DatasetOptions.model_fields}

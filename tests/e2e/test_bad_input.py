@@ -146,6 +146,8 @@ def test_a_form_without_a_file(client: Client) -> None:
     ("body", "status", "code", "said"),
     [
         (b"{", 400, "malformed_json", "Invalid JSON"),
+        (b'{"dataset": "ds_x", "components": true}', 422, "invalid_input", "body.components"),
+        (b'{"dataset": "ds_x", "components": "4"}', 422, "invalid_input", "body.components"),
         (b"[" * 100_000, 400, "malformed_json", "Invalid JSON"),
         (b"[]", 422, "invalid_input", "body: Input should be an object"),
         (

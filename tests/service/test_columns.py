@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -58,7 +59,7 @@ def test_filling_in(
     assert kinds(points.columns) == ["category", "integer", "number", "boolean"]
     assert points.columns[0].categories == ["Bern", "Oslo", "Rome"]
     assert [column.missing for column in points.columns] == [0, 1, 1, 1]
-    assert points.columns[0].fill is None
+    assert points.columns[0].fill == "Rome"  # though none is missing here
     assert [column.fill for column in points.columns[1:]] == pytest.approx([rooms, size, new])
     expected = [
         [0, 0, 1, 3, 1.5, 1],
@@ -72,10 +73,25 @@ def test_filling_in(
     assert decoded.column("rooms").to_pylist() == [3, 4, 4, 4]
 
 
+def test_pandas_index_is_no_column(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1, 2, 3], "y": [4, 5, 7]}, index=[5, 6, 7]).to_parquet(tmp_path / "x")
+    content = (tmp_path / "x").read_bytes()
+    points, array = read(content, tmp_path)
+    np.testing.assert_array_equal(array, [[1, 4], [2, 5], [3, 7]])
+    (warning,) = points.warnings
+    assert "left out as pandas' index" in warning
+    assert "__index_level_0__" in warning
+    points, array = read(content, tmp_path, columns=["__index_level_0__", "x"])
+    np.testing.assert_array_equal(array, [[5, 1], [6, 2], [7, 3]])
+    assert points.warnings == []
+
+
 def test_dropping(tmp_path: Path) -> None:
     points, array = read(HOMES, tmp_path, missing="drop", columns=["new", "rooms"])
     np.testing.assert_array_equal(array, [[1, 3], [1, 4]])
-    assert points.warnings == ["2 rows with missing values were left out"]
+    assert points.warnings == [
+        "2 rows with missing values were left out; the others are numbered anew"
+    ]
     assert points.rows == 2
     assert points.columns[0].mean == pytest.approx(2 / 3)
 
@@ -84,7 +100,7 @@ def test_missing_in_arrays(tmp_path: Path) -> None:
     content = npy(np.array([[1, np.nan], [2, 3], [3, 5]], np.float32))
     points, array = read(content, tmp_path, missing="mean")
     np.testing.assert_array_equal(array, [[1, 4], [2, 3], [3, 5]])
-    assert (points.dtype, points.columns[1].fill, points.columns[0].fill) == ("float32", 4, None)
+    assert (points.dtype, points.columns[1].fill, points.columns[0].fill) == ("float32", 4, 2)
 
 
 def test_a_missing_category(tmp_path: Path) -> None:

@@ -199,6 +199,14 @@ def test_what_is_missing_is_filled_in(served: Served) -> None:
     assert scores == [scores[0]] * 3
 
 
+def test_large_integers_are_numbers(served: Served) -> None:
+    whole, written = ([[10**20, 2**70]], [[1e20, 2.0**70]])
+    bodies = [httpx.Request("", "", json={"points": points}).content for points in (whole, written)]
+    answers = [served.assign("blobs", body, media.JSON, media.JSON) for body in bodies]
+    assert answers[0].is_success
+    assert answers[0].json() == answers[1].json()
+
+
 def test_images(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "PIECE_ROWS", 7)
     images, fit = digits()[0][:60], served.fits["digits"]

@@ -149,7 +149,7 @@ BAD_BODIES = [
         "invalid_input",
         'points.0.0: "a',
     ),
-    ("blobs", media.JSON, points([1, 2**70]), 422, "invalid_input", "points.0.1: 11805916"),
+    ("blobs", media.JSON, points([1, 10**400]), 422, "invalid_input", "points.0.1: 1000000"),
     ("blobs", media.JSON, points({"x": 1, "y": 2}, [1, 2]), 422, "invalid_input", "not a record"),
     ("homes", media.JSON, home(price=True), 422, "invalid_input", "price: true is not a number"),
     ("homes", media.JSON, home(garden="yes"), 422, "invalid_input", '"yes" is not a boolean'),
