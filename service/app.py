@@ -21,7 +21,7 @@ from service.dependencies import Parts
 from service.event_stream import EventStreams
 from service.inference import Inference
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Observed
+from service.middleware import BodyLimit, HeadAsGet, Observed
 from service.queue import JobQueue, create_celery
 from service.rate_limits import RateLimiter
 from service.routes import (
@@ -132,6 +132,7 @@ def add_middleware(app: FastAPI, settings: Settings, counters: Metrics) -> None:
             allow_headers=["*"],
             expose_headers=ANSWER_HEADERS,
         )
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Observed, observe=counters.observe)
 
 

@@ -70,6 +70,29 @@ class Observed:
         self.observe(scope["method"], template, status, seconds)
 
 
+class HeadAsGet:
+    """Answers HEAD as GET is answered, without the body."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body"})  # a stream sees that nobody listens
+
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self.app(as_get, receive, send_head)
+        finally:
+            scope["route"] = as_get.get("route")
+
+
 class BodyLimit:
     """Refuses bodies that are too large or too slow, whether or not their length is declared."""
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import uvicorn
 
+from service.protocol import BoundedHead
+
 APP = "service.app:create_app"
 ALONE_SECONDS, EMBEDDED_SECONDS = 20, 2  # that requests have to end after SIGTERM
 
@@ -25,6 +27,7 @@ def main() -> None:
 def _options(grace_seconds: int) -> dict[str, Any]:
     return {
         "factory": True,
+        "http": BoundedHead,
         "access_log": False,  # its lines hold queries; service.middleware writes one a request
         "timeout_graceful_shutdown": grace_seconds,  # cuts event streams; clients come back to them
         "timeout_keep_alive": 75,  # longer than clients and proxies keep idle connections

@@ -308,3 +308,10 @@ def test_a_finished_job_can_not_be_cancelled(client: Client) -> None:
 def test_compressed_bodies_are_named(client: Client, path: str) -> None:
     packed = client.http.post(path, content=b"x", headers={"Content-Encoding": "gzip"})
     check(packed, 415, "unsupported_encoding", "compressed bodies are not taken")
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/openapi.json", "/models?limit=1", "/models/x"])
+def test_head_is_answered_as_get_is(client: Client, path: str) -> None:
+    head, get = client.http.head(path), client.http.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
