@@ -19,8 +19,8 @@ BATCH_CALLS = 64
 class Batcher(Generic[Key, Item, Answer]):
     """Computes calls of one key in batches, one after the other; keys don't wait for each other.
 
-    A call that finds nothing under way is computed at once. For use on one event loop, on which
-    alone the state changes.
+    A batch is all that has come by the event loop's next turn: the first of many requests does not
+    go alone. For use on one event loop, on which alone the state changes.
     """
 
     def __init__(self, compute: Callable[[Key, list[Item]], list[Answer | Exception]]) -> None:
@@ -30,22 +30,24 @@ class Batcher(Generic[Key, Item, Answer]):
         """
         self._compute = compute
         self._pool = ThreadPoolExecutor(THREADS, "batch")
-        self._waiting: dict[Key, Calls[Item, Answer]] = {}  # behind the batch under way
+        self._waiting: dict[Key, Calls[Item, Answer]] = {}  # for the next batch
 
     async def call(self, key: Key, item: Item) -> Answer:
         """The answer for one item. Raises its error."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        if key in self._waiting:
-            self._waiting[key].append((item, answer))
-        else:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        if key not in self._waiting:
             self._waiting[key] = []
-            self._start(key, [(item, answer)])
+            loop.call_soon(self._start, key)
+        self._waiting[key].append((item, answer))
         return await answer
 
     def close(self) -> None:
         self._pool.shutdown()
 
-    def _start(self, key: Key, batch: "Calls[Item, Answer]") -> None:
+    def _start(self, key: Key) -> None:
+        waiting = self._waiting[key]
+        batch, self._waiting[key] = waiting[:BATCH_CALLS], waiting[BATCH_CALLS:]
         items = [item for item, _ in batch]
         done = asyncio.get_running_loop().run_in_executor(self._pool, self._compute, key, items)
         done.add_done_callback(partial(self._finish, key, batch))
@@ -56,10 +58,8 @@ class Batcher(Generic[Key, Item, Answer]):
         batch: "Calls[Item, Answer]",
         done: "asyncio.Future[list[Answer | Exception]]",
     ) -> None:
-        waiting = self._waiting[key]
-        if waiting:
-            self._waiting[key] = waiting[BATCH_CALLS:]
-            self._start(key, waiting[:BATCH_CALLS])
+        if self._waiting[key]:
+            asyncio.get_running_loop().call_soon(self._start, key)
         else:
             del self._waiting[key]
         error = done.exception()
