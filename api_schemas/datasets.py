@@ -68,9 +68,9 @@ class DatasetOptions(Closed):
     )
     missing: Missing = Field(
         "refuse",
-        description="what becomes of a table's missing values: refuse the file, drop their rows (the "
-        "others are numbered anew), or fill in the column's mean, median or mode (of categories and "
-        "booleans the mode)",
+        description="what becomes of a table's missing values: refuse the file, drop their rows "
+        "(the others are numbered anew), or fill in the column's mean, median or mode (of "
+        "categories and booleans the mode)",
     )
     categories: Categories = Field(
         "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
