@@ -1,18 +1,29 @@
-"""`python -m tests.faults.shifted HOURS`: a worker whose clock is wrong by so many."""
+"""`python -m tests.faults.shifted HOURS SECONDS`: a worker whose clock jumps by so many hours, so
+many seconds after its start."""
 
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from service import table_types
 
 
 def main() -> None:
     """Before anything else of the service is imported."""
-    by = timedelta(hours=float(sys.argv.pop()))
+    after, by = float(sys.argv.pop()), timedelta(hours=float(sys.argv.pop()))
+    jumps_at = time.monotonic() + after
     right_time, right_utc_now = time.time, table_types.utc_now
-    time.time = lambda: right_time() + by.total_seconds()
-    table_types.utc_now = lambda: right_utc_now() + by
+
+    def shift() -> timedelta:
+        return by * (time.monotonic() >= jumps_at)
+
+    def shifted_time() -> float:
+        return right_time() + shift().total_seconds()
+
+    def shifted_utc_now() -> datetime:
+        return right_utc_now() + shift()
+
+    time.time, table_types.utc_now = shifted_time, shifted_utc_now
     from service.worker.__main__ import main as work
 
     work()

@@ -2,15 +2,25 @@
 does both whole, 200 times at random; `pytest tests/faults -k random --seed SEED` does one again."""
 
 import random
+import signal
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
+import httpx
 import pytest
 
-from tests.faults.breakpoints import stop_at
+from api_schemas.jobs import Job
+from client import KVAE
+from tests.faults.breakpoints import COMMITTING, stop_at
 from tests.faults.invariants import violations
-from tests.faults.stack import VICTIMS, Stack
+from tests.faults.stack import GRACE_SECONDS, SHORT, VICTIMS, Stack
+from tests.points import npy, three_blobs
 
+ASSIGNERS = ("postgres", "worker stopped")
 SECONDS = 3.0  # what a job takes, about
+SENT_AGAIN_SECONDS = 10  # at most, of a job without a message
 
 
 def test_killed_at_a_named_point(stack: Stack, victim: str, point: str) -> None:
@@ -34,7 +44,9 @@ def test_killed_at_a_random_time(stack: Stack, seed: int) -> None:
     assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
 
 
-@pytest.mark.parametrize("victim", ["child", "postgres", "worker stopped"])
+@pytest.mark.parametrize(
+    "victim", ["child", *(pytest.param(one, marks=pytest.mark.whole) for one in ASSIGNERS)]
+)
 def test_killed_as_it_stores_what_it_assigned(stack: Stack, victim: str) -> None:
     with stop_at(stack.url, "storing what was assigned") as until_reached:
         job = stack.submit_assign()
@@ -42,6 +54,101 @@ def test_killed_as_it_stores_what_it_assigned(stack: Stack, victim: str) -> None
         stack.strike(victim)
     assert stack.until_ended(job) == "succeeded"
     assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as threads:
+        yield threads
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param("creating a job", marks=pytest.mark.whole), COMMITTING]
+)
+def test_killed_as_it_creates_a_job(stack: Stack, threads: ThreadPoolExecutor, point: str) -> None:
+    """Its client asks again, and there is one job: also when it was committed without a message."""
+    before = count(stack)
+    with closing(KVAE(str(stack.client.http.base_url), patience=60)) as kvae:
+        kvae.datasets.get(stack.dataset)
+        with stop_at(stack.url, point) as until_reached:
+            asked: Future[Job] = threads.submit(kvae.submit, stack.dataset, 3, config=SHORT)
+            until_reached()
+            stack.strike("api")
+        job = asked.result().id
+    assert count(stack) == before + 1
+    asked_again = time.monotonic()
+    stack.until(job, "running", "succeeded")
+    assert time.monotonic() - asked_again < SENT_AGAIN_SECONDS
+    assert stack.until_ended(job) == "succeeded"
+    assert violations(stack.database, stack.storage, *stack.undisturbed, job) == []
+
+
+def count(stack: Stack) -> int:
+    return len(list(pages(stack, "/jobs")))
+
+
+def pages(stack: Stack, path: str) -> Iterator[str]:
+    after: str | None = None
+    while True:
+        page = stack.client.get(path, limit=100, **({"after": after} if after else {}))
+        yield from (item["id"] for item in page["data"])
+        if not page["has_more"]:
+            return
+        after = page["last_id"]
+
+
+def test_killed_in_the_middle_of_an_upload(stack: Stack) -> None:
+    points = npy(three_blobs(400)[0])
+
+    def parts() -> Iterator[bytes]:
+        yield points[:1000]
+        time.sleep(0.3)
+        stack.api.kill()
+        yield points[1000:]
+
+    before = [*pages(stack, "/datasets")]
+    with pytest.raises(httpx.TransportError):
+        stack.client.http.post("/datasets", content=parts())
+    stack.mend()
+    assert [*pages(stack, "/datasets")] == before
+    assert violations(stack.database, stack.storage) == []
+    assert stack.client.http.post("/datasets", content=points).status_code == 201
+
+
+def test_stopped_it_answers_what_was_asked(stack: Stack) -> None:
+    """The upload that is under way is taken whole; nothing new is, and then it ends."""
+    points = npy(three_blobs(401)[0])
+    process = stack.api.process
+    assert process
+
+    def parts() -> Iterator[bytes]:
+        yield points[:1000]
+        time.sleep(0.3)
+        stack.api.stop()
+        until(lambda: refuses(stack))
+        yield points[1000:]
+
+    answer = stack.client.http.post("/datasets", content=parts())
+    assert answer.status_code == 201
+    assert process.wait(GRACE_SECONDS) == -signal.SIGTERM  # as uvicorn tells that it was stopped
+    stack.mend()
+    found = stack.client.get(f"/datasets/{answer.json()['id']}")
+    assert found["rows"] == 401
+
+
+def refuses(stack: Stack) -> bool:
+    try:
+        httpx.get(f"{stack.client.http.base_url}/healthz")
+    except httpx.TransportError:
+        return True
+    return False
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + GRACE_SECONDS / 2
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_all_of_it_was_right(running: Stack) -> None:

@@ -11,6 +11,8 @@ from tests.faults.invariants import violations
 from tests.faults.stack import GRACE_SECONDS, LEASE_SECONDS, Stack
 from tests.servers import wait_for
 
+JUMP_SECONDS = 8.0  # after a worker's start, in which it comes to a job
+
 
 @pytest.mark.parametrize(
     "point", [pytest.param("in training", marks=pytest.mark.whole), "in publish"]
@@ -31,9 +33,10 @@ def test_a_worker_that_is_paused_past_its_lease(stack: Stack, point: str) -> Non
     assert violations(stack.database, stack.storage) == []
 
 
+@pytest.mark.whole
 def test_a_stopped_worker_leaves_the_very_step(stack: Stack) -> None:
     """In the only iteration of a job, which another worker goes on with."""
-    slow = {"iterations": 1, "pretraining_epochs": 600}
+    slow = {"iterations": 1, "pretraining_epochs": 1000}
     undisturbed, job = stack.submit(**slow), stack.submit(**slow)
     assert stack.until_ended(undisturbed) == "succeeded"
     while not stack.client.get(f"/jobs/{job}")["progress"]["fraction"]:
@@ -53,12 +56,19 @@ def test_a_stopped_worker_leaves_the_very_step(stack: Stack) -> None:
 
 @pytest.mark.whole
 @pytest.mark.parametrize("hours", [-30, 30])
-def test_a_worker_whose_clock_is_wrong(stack: Stack, hours: int) -> None:
+@pytest.mark.parametrize("jumps", [False, True], ids=["wrong", "jumps"])
+def test_a_worker_whose_clock_is_wrong(stack: Stack, hours: int, jumps: bool) -> None:
+    """From its start on, or from within a job."""
     stack.worker.kill()
-    stack.spare.command[2:] = ["tests.faults.shifted", str(hours)]
+    stack.spare.command[2:] = ["tests.faults.shifted", str(hours), str(JUMP_SECONDS * jumps)]
+    started = time.monotonic()
     stack.spare.start()
-    job = stack.submit(iterations=8)
+    job = stack.submit(iterations=30)
+    if jumps:
+        stack.until(job, "running")
+        assert time.monotonic() < started + JUMP_SECONDS
     assert stack.until_ended(job) == "succeeded"
+    assert time.monotonic() > started + JUMP_SECONDS * jumps
     found = stack.client.get(f"/jobs/{job}")
     assert found["attempt"] == 1
     assert found["created_at"] < found["started_at"] < found["finished_at"]

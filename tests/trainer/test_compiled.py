@@ -1,5 +1,8 @@
 """The compiled step does what the eager step does."""
 
+from itertools import count
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,7 @@ from trainer.generators import Schedule
 from trainer.partition import Members
 from trainer.points import ScaledPoints, Scaling
 from trainer.random import Draws, random_stream
+from trainer.stopping import StopTraining
 from trainer.vae import VAEStack
 
 K, STEPS = 3, 40
@@ -22,13 +26,19 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
+def untrained() -> VAEStack:
+    """A small stack."""
+    config = training_config(K, hidden=8, latent=2, batch_size=16)
+    stack = VAEStack(K, choose_architecture((2,), config), random_stream(CPU, 0))
+    stack.start_training()
+    return stack
+
+
 def trained(compiled: bool, again: int = 1) -> tuple[VAEStack, Tensor]:
     """A small stack and its mean losses, (K,), after one or more phases of training."""
     points = np.random.default_rng(0).normal(size=(300, 2))
     x = ScaledPoints(points, Scaling.fit(points), CPU)
-    config = training_config(K, hidden=8, latent=2, batch_size=16)
-    stack = VAEStack(K, choose_architecture((2,), config), random_stream(CPU, 0))
-    stack.start_training()
+    stack = untrained()
     members = Members(torch.arange(300) % K, K, 16)
     graphs: Graphs | None = {} if compiled else None
     for phase in range(again):
@@ -47,6 +57,30 @@ def test_compiled_and_eager_steps_agree() -> None:
         assert mine.shape == theirs.shape
     (optimiser,) = compiled.optimisers
     assert {int(memory["step"]) for memory in optimiser.state.values()} == {2 * STEPS}
+
+
+@needs_compiler
+def test_a_phase_that_is_stopped_goes_on_as_if_it_had_not() -> None:
+    points = np.random.default_rng(0).normal(size=(300, 2))
+    x = ScaledPoints(points, Scaling.fit(points), CPU)
+    members = Members(torch.arange(300) % K, K, 16)
+    graphs: Graphs = {}
+
+    def fit(stack: VAEStack, **more: Any) -> Tensor:
+        schedule = Schedule(STEPS, lambda i: 5e-3, graphs=graphs, **more)
+        return stack.fit(x, members, schedule, Draws(random_stream(CPU, 0), K))
+
+    def stop() -> None:
+        if next(done) == STEPS // 3:
+            raise StopTraining
+
+    whole, stopped = untrained(), untrained()
+    losses, done = fit(whole), count(1)
+    with pytest.raises(StopTraining) as caught:
+        fit(stopped, advance=stop)
+    torch.testing.assert_close(fit(stopped, place=caught.value.place), losses, atol=0, rtol=0)
+    for mine, theirs in zip(stopped.tensors(), whole.tensors(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_only_long_runs_of_small_networks_compile() -> None:

@@ -20,14 +20,13 @@ from trainer import (
     restore,
     train,
 )
-from trainer.compiled import has_compiler
 from trainer.points import Points
 
 SHORT = {"iterations": 3, "pretraining_epochs": 20, "epochs": 10, "estimator_epochs": 8}
 
 
 def stopped_each(
-    steps: int, points: Points, config: TrainingConfig, **how: Any
+    steps: int, points: Points, config: TrainingConfig
 ) -> tuple[Fit, list[Report], list[str]]:
     """A run that is stopped after so many steps, time and again; the phases in which it was."""
     reports: list[Report] = []
@@ -45,7 +44,7 @@ def stopped_each(
                 raise StopTraining
 
         try:
-            fit = train(points, config, resume=state, on_step=step, on_iteration=keep, **how)
+            fit = train(points, config, resume=state, on_step=step, on_iteration=keep)
         except StopTraining as stop:
             state = restored(stop)
             phases.append(state.begun.phase if state.begun else "none")
@@ -65,11 +64,10 @@ def told(report: Report) -> dict[str, Any]:
 
 def check(points: Points, steps: int = 37, **fields: Any) -> list[str]:
     """Returns the phases in which it was stopped."""
-    how = {"compiled": fields.pop("compiled")} if "compiled" in fields else {}
     config = TrainingConfig(**{"components": 3, "hidden": 8, **SHORT, **fields})
     whole: list[Report] = []
-    undisturbed = train(points, config, on_iteration=lambda _, report: whole.append(report), **how)
-    fit, reports, phases = stopped_each(steps, points, config, **how)
+    undisturbed = train(points, config, on_iteration=lambda _, report: whole.append(report))
+    fit, reports, phases = stopped_each(steps, points, config)
     assert fit.mixture.to_bytes() == undisturbed.mixture.to_bytes()
     np.testing.assert_array_equal(fit.partition, undisturbed.partition)
     assert [told(report) for report in reports] == [told(report) for report in whole]
@@ -87,10 +85,6 @@ def check(points: Points, steps: int = 37, **fields: Any) -> list[str]:
         {"assignment": "soft", "rescue": "reseed", "components": 5},
         {"restarts": 2, "tolerance": 0.01, "initial_partition": "voronoi"},
         {"generator": "gan"},
-        pytest.param(
-            {"compiled": True, "steps": 20, "iterations": 1, "polish": False},
-            marks=pytest.mark.skipif(not has_compiler(), reason="there is no C++ compiler"),
-        ),
     ],
     ids=lambda fields: " ".join(fields) or "default",
 )
