@@ -28,7 +28,8 @@ Result = TypeVar("Result")
 
 
 class Connection:
-    """To one service. Every call may be repeated: each POST has an Idempotency-Key."""
+    """To one service. Every call may be repeated: a POST that changes something has an
+    Idempotency-Key."""
 
     def __init__(self, address: str, key: str | None, timeout: float, patience: float) -> None:
         """Raises ValueError for what can't be an address or a key."""

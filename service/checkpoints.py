@@ -28,9 +28,9 @@ def add(session: Session, job_id: str, iteration: int, sha256: str, size: int) -
     those blobs, to be removed after the commit."""
     redone = CheckpointRow.job_id == job_id, CheckpointRow.iteration >= iteration
     forgotten = delete(CheckpointRow).where(*redone).returning(CheckpointRow.sha256)
-    replaced = session.scalars(forgotten).all()
+    replaced = [*session.scalars(forgotten)]
     session.add(CheckpointRow(job_id=job_id, iteration=iteration, sha256=sha256, bytes=size))
-    return [*replaced]
+    return replaced
 
 
 def kept(session: Session, job_id: str) -> list[Kept]:

@@ -32,8 +32,9 @@ class BoundedHead(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        late = self._late
         super().data_received(data)
-        if self._head is None:
+        if self._head is None or self._late is not late:  # there is none, or it has just begun
             return
         self._head += len(data)
         if self._head > MAX_HEAD:

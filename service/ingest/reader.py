@@ -69,7 +69,10 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     dropped = statistics.rows - rows if source.is_table else 0
     if rows == 0:
         raise bad_file("every row lacks a value" if dropped else "the file holds no points")
-    left_out = [f"{dropped:,} rows with missing values were left out; the others are numbered anew"]
+    warnings = [*source.warnings]
+    if dropped:
+        said = f"{dropped:,} rows with missing values were left out; the others are numbered anew"
+        warnings.append(said)
     return Points(
         format=found,
         rows=rows,
@@ -77,7 +80,7 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
         dtype=source.dtype.name,
         columns=statistics.report(columns),
         dialect=source.dialect,
-        warnings=[*source.warnings, *left_out[:dropped], *statistics.warnings(columns)],
+        warnings=[*warnings, *statistics.warnings(columns)],
     )
 
 

@@ -33,8 +33,8 @@ class StopRequested(StopTraining):
     """The worker is to stop, and the work is another's."""
 
 
-Request: TypeAlias = CancelRequested | StopRequested
-LetGo = Callable[[Request], None]
+EndRequest: TypeAlias = CancelRequested | StopRequested
+LetGo = Callable[[EndRequest], None]
 
 
 class Watch(Protocol):

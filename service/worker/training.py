@@ -16,7 +16,14 @@ from service.errors import StorageDamaged
 from service.ownership import Caller
 from service.summaries import Summary, summarise
 from service.transitions import Ending
-from service.worker.heartbeat import CancelRequested, Pace, Request, StopRequested, Unwatched, Watch
+from service.worker.heartbeat import (
+    CancelRequested,
+    EndRequest,
+    Pace,
+    StopRequested,
+    Unwatched,
+    Watch,
+)
 from service.worker.patience import patiently
 from service.worker.ranks import oversee
 from service.worker.recorder import Recorder
@@ -151,7 +158,7 @@ class JobRunner(Runner):
             raise DamagedState("its bytes are not those that were written")
         return data
 
-    def _let_go(self, claim: leases.Claim, request: Request) -> None:
+    def _let_go(self, claim: leases.Claim, request: EndRequest) -> None:
         if isinstance(request, CancelRequested):
             self._finish(claim, "cancelled")
         else:
