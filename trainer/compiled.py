@@ -1,5 +1,5 @@
-"""A training step as one compiled function: loss, its gradient and Adam, without the overhead of
-some two hundred operations called one by one.
+"""A whole training step compiled for a CPU, without the overhead of some two hundred operations
+called one by one.
 
 When it pays: with nothing cached torch took 9 to 22 s to compile the paper's MLP VAEs (up to 45 s
 on a crowded machine), and a step then took 0.6 to 1.7 ms less at K 1, 5 and 15. The least saving
@@ -24,7 +24,7 @@ from torch.func import functional_call, grad
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from trainer.architecture import Architecture
-from trainer.random import Draws
+from trainer.whole_step import WholeStep
 
 STEPS_WORTH_COMPILING = 100_000
 
@@ -32,9 +32,13 @@ Graph = Callable[..., tuple[Tensor]]
 Graphs = dict[tuple[int, ...], Graph]  # a run's, by the shape of a batch
 
 
-def pays(architecture: Architecture, steps: int) -> bool:
-    """Whether a run of so many steps of the generators is done sooner with a compiled step."""
-    return compilable(architecture) and steps >= STEPS_WORTH_COMPILING
+def pays(architecture: Architecture, steps: int, device: torch.device, processes: int) -> bool:
+    """Whether a run of so many steps of the generators is done sooner with a whole step: compiled
+    or, on a GPU and within a moment, captured (`trainer.captured`)."""
+    if device.type == "cuda":
+        return architecture.generator == "vae"
+    is_long = steps >= STEPS_WORTH_COMPILING
+    return is_long and compilable(architecture) and processes == 1  # several hold stacks of 2 sizes
 
 
 def compilable(architecture: Architecture) -> bool:
@@ -50,48 +54,25 @@ def has_compiler() -> bool:
     return shutil.which(compiler) is not None and headers.exists()
 
 
-class CompiledStep:
-    """What `VAEStack.step` does, in one call; the optimiser's memory stays in the optimiser.
-
-    Once done, call `finish`. ``stack(batch, noise)`` is the ELBO, (K, B), for noise (K, B, latent).
-    """
+class CompiledStep(WholeStep):
+    """Takes what another of its run has compiled from ``graphs``."""
 
     def __init__(
         self, stack: nn.Module, latent: int, optimiser: torch.optim.Optimizer, graphs: Graphs
     ) -> None:
-        self._stack, self._latent, self._optimiser = stack, latent, optimiser
+        super().__init__(stack, latent, optimiser)
         self._graphs = graphs
-        self._parameters = dict(stack.named_parameters())
         self._buffers = dict(stack.named_buffers())
-        values = list(self._parameters.values())
-        memory = [optimiser.state[p] for p in values]
         # the parameters and their moments, which the graph changes in place
-        self._tensors = [p.detach() for p in values]
-        self._tensors += [m["exp_avg"] for m in memory] + [m["exp_avg_sq"] for m in memory]
-        self._counts = [m["step"] for m in memory]
-        self._done = int(self._counts[0])
+        self._tensors = [p.detach() for p in self.parameters.values()]
+        self._tensors += [*self.moments[0], *self.moments[1]]
 
-    def __call__(self, batch: Tensor, draws: Draws) -> Tensor:
-        """One step on points (K, B, *shape); returns the losses, (K,)."""
-        noise = draws.normal(batch.shape[1], self._latent)
+    def run(self, batch: Tensor, noise: Tensor, sizes: tuple[float, float]) -> Tensor:
+        """`WholeStep.run`"""
         (losses,) = self._graph(batch, noise)(
-            *self._tensors, *self._buffers.values(), self._step_sizes(), batch, noise
+            *self._tensors, *self._buffers.values(), torch.tensor(sizes), batch, noise
         )
         return losses
-
-    def finish(self) -> None:
-        """Tell the optimiser of the steps; a write for each parameter is too slow for each step."""
-        for count in self._counts:
-            count.fill_(self._done)
-
-    def _step_sizes(self) -> Tensor:
-        """Count a step: Adam's corrections of the first moment, with the step size, and of the
-        root of the second."""
-        group = self._optimiser.param_groups[0]
-        beta1, beta2 = group["betas"]
-        self._done += 1
-        first, second = 1 - beta1**self._done, 1 - beta2**self._done
-        return torch.tensor([group["lr"] / first, second**-0.5])
 
     def _graph(self, batch: Tensor, noise: Tensor) -> Graph:
         key = tuple(batch.shape)
@@ -101,9 +82,8 @@ class CompiledStep:
         return self._graphs[key]
 
     def _whole_step(self) -> Graph:
-        stack, names = self._stack, list(self._parameters)
-        group = self._optimiser.param_groups[0]
-        (beta1, beta2), eps, n = group["betas"], group["eps"], len(names)
+        stack, names = self.stack, list(self.parameters)
+        n = len(names)
 
         def loss(
             parameters: list[Tensor], buffers: tuple[Tensor, ...], batch: Tensor, noise: Tensor
@@ -113,15 +93,10 @@ class CompiledStep:
             return losses.sum(), losses
 
         def step(*tensors: Tensor) -> tuple[Tensor]:
-            moments = tensors[n : 2 * n], tensors[2 * n : 3 * n]
             *buffers, sizes, batch, noise = tensors[3 * n :]
-            gradients, losses = grad(loss, has_aux=True)(
-                list(tensors[:n]), tuple(buffers), batch, noise
-            )
-            for p, g, first, second in zip(tensors[:n], gradients, *moments, strict=True):
-                first.lerp_(g, 1 - beta1)
-                second.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-                p.sub_(sizes[0] * first / (second.sqrt() * sizes[1] + eps))
+            parameters = list(tensors[:n])
+            gradients, losses = grad(loss, has_aux=True)(parameters, tuple(buffers), batch, noise)
+            self.descend(parameters, gradients, (tensors[n : 2 * n], tensors[2 * n : 3 * n]), sizes)
             return (losses,)
 
         return step

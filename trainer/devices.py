@@ -40,6 +40,21 @@ def most_processes(name: str | None, asked: int) -> int:
 
 
 @contextmanager
+def tensor_cores(device: torch.device) -> Iterator[None]:
+    """In the body, CUDA multiplies float32 matrices as TF32: as convolutions anyway, by default."""
+    if device.type != "cuda":
+        yield
+        return
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
+
+
+@contextmanager
 def cpu_threads(n: int) -> Iterator[None]:
     """Run the body with ``n`` intra-op threads, then restore the former number."""
     before = torch.get_num_threads()

@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from trainer.architecture import Architecture
 from trainer.compiled import Graphs
+from trainer.devices import tensor_cores
 from trainer.partition import Members
 from trainer.points import ScaledPoints
 from trainer.random import Draws
@@ -21,7 +22,8 @@ from trainer.stopping import Place, StopTraining
 class Schedule:
     """How long to train: the step size of each step, whom to tell of it, and where to go on.
 
-    ``graphs``, which the phases of a run share, lets generators that can compile their step.
+    ``graphs``, which the phases of a run share, lets generators that can compile or capture their
+    step.
     """
 
     steps: int
@@ -142,7 +144,8 @@ class SteppedGenerators(Generators):
         done, total = place[:2] if place else (0, torch.zeros(len(self), device=self.device))
         self.train()
         batches = members.batches_ahead(x, draws, schedule.steps, place)
-        with nullcontext(self.step) if graphs is None else self.compiled_step(graphs) as step:
+        stepping = nullcontext(self.step) if graphs is None else self.compiled_step(graphs)
+        with tensor_cores(self.device), stepping as step:
             for i, (batch, drawn) in enumerate(batches, done):
                 for optimiser in self.optimisers:
                     set_step_size(optimiser, schedule.step_size(i))

@@ -93,8 +93,8 @@ def train(
     ``on_step`` gets the share of the whole run that is done, ``on_iteration`` the state to
     checkpoint; what either raises stops the run and passes through, StopTraining of one process
     with the state between two steps to go on from. Threads default to a number
-    that suits the size of a step, ``compiled`` to whether the run is long enough for a compiled
-    step to pay (`trainer.compiled`). With several ``ranks`` all of them call this alike.
+    that suits the size of a step, ``compiled`` to whether a compiled or captured step pays
+    (`trainer.compiled`). With several ``ranks`` all of them call this alike.
     """
     if resume is None:
         config = settle_components(points, config)
@@ -133,9 +133,9 @@ class Run:
         compiled: bool | None = None,
     ) -> None:
         self.state, self.x, self.steps, self.ranks = state, x, steps, ranks
-        if compiled is None:  # ranks hold stacks of several sizes
-            total = steps.of_all_generators()
-            compiled = ranks.count == 1 and pays(state.architecture, total)
+        if compiled is None:
+            total, device = steps.of_all_generators(), state.generators.device
+            compiled = pays(state.architecture, total, device, ranks.count)
         self.graphs: Graphs | None = {} if compiled else None
         config = state.config
         sketch = Sketch(x, config.seed)

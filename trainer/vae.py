@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from trainer.architecture import Architecture
+from trainer.captured import CapturedStep
 from trainer.compiled import CompiledStep, Graphs, compilable, has_compiler
 from trainer.generators import Step, SteppedGenerators, adam, descend
 from trainer.latent import LatentDensity
@@ -17,6 +18,7 @@ from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
 from trainer.partition import Members, component_members
 from trainer.points import ScaledPoints
 from trainer.random import Draws, random_stream
+from trainer.whole_step import WholeStep
 
 LOG_2_PI = log(2 * pi)
 LOG_SCALE_START = -1.5
@@ -86,14 +88,18 @@ class VAEStack(SteppedGenerators):
 
     @contextmanager
     def compiled_step(self, graphs: Graphs) -> Iterator[Step]:
-        if not compilable(self.architecture) or self.device.type != "cpu" or not has_compiler():
+        whole: WholeStep
+        if self.device.type == "cuda":
+            whole = CapturedStep(self, self.architecture.latent, self.optimisers[0])
+        elif self.device.type == "cpu" and compilable(self.architecture) and has_compiler():
+            whole = CompiledStep(self, self.architecture.latent, self.optimisers[0], graphs)
+        else:
             yield self.step
             return
-        compiled = CompiledStep(self, self.architecture.latent, self.optimisers[0], graphs)
         try:
-            yield compiled
+            yield whole
         finally:
-            compiled.finish()
+            whole.finish()
 
     def elbo(self, x: Tensor, draws: Draws) -> Tensor:
         """One-sample estimate of each point's ELBO in nats: (K, B, *shape) -> (K, B)."""

@@ -86,9 +86,11 @@ def test_a_phase_that_is_stopped_goes_on_as_if_it_had_not() -> None:
 def test_only_long_runs_of_small_networks_compile() -> None:
     rows = choose_architecture((2,), training_config(K))
     images = choose_architecture((1, 64, 64), training_config(K))
-    assert pays(rows, STEPS_WORTH_COMPILING)
-    assert not pays(rows, STEPS_WORTH_COMPILING - 1)
-    assert not pays(images, STEPS_WORTH_COMPILING)
+    assert pays(rows, STEPS_WORTH_COMPILING, CPU, 1)
+    assert not pays(rows, STEPS_WORTH_COMPILING - 1, CPU, 1)
+    assert not pays(rows, STEPS_WORTH_COMPILING, CPU, 2)
+    assert not pays(images, STEPS_WORTH_COMPILING, CPU, 1)
+    assert pays(images, 1, torch.device("cuda"), 2)
 
 
 def test_batches_ahead_are_each_component_s_own_points() -> None:
