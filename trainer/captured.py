@@ -10,7 +10,7 @@ from trainer.whole_step import WholeStep
 
 WARM_UP = 3  # steps that set up the libraries that are called, before they may be captured
 
-Capture = Callable[[Callable[[], None]], Callable[[], None]]
+Capture = Callable[[Callable[[], None], torch.device], Callable[[], None]]
 
 
 class CapturedStep(WholeStep):
@@ -45,8 +45,7 @@ class CapturedStep(WholeStep):
         """The captured step; what warming up has changed is put back."""
         changed = [*self.stack.state_dict().values(), *self.moments[0], *self.moments[1]]
         before = [tensor.clone() for tensor in changed]
-        with torch.cuda.device_of(self._batch):
-            replay = self._capture(self._step)
+        replay = self._capture(self._step, self._batch.device)
         with torch.no_grad():
             for tensor, value in zip(changed, before, strict=True):
                 tensor.copy_(value)
@@ -61,15 +60,16 @@ class CapturedStep(WholeStep):
         self._losses = losses.detach()
 
 
-def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
+def cuda_graph(step: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """What repeats on the device all that ``step`` does there."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UP):
+    with torch.cuda.device(device):
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP):
+                step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             step()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
     return graph.replay

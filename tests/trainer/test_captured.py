@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from api_schemas.training import training_config
+from api_schemas.training import TrainingConfig, training_config
 from trainer.architecture import Architecture, choose_architecture
 from trainer.captured import WARM_UP, CapturedStep
 from trainer.compiled import Graphs
 from trainer.devices import tensor_cores
 from trainer.generators import Schedule, Step
 from trainer.partition import Members
-from trainer.points import Points, ScaledPoints, Scaling
+from trainer.points import Points, ScaledPoints, Scaling, inner_shape
 from trainer.random import Draws, random_stream
 from trainer.vae import VAEStack
 
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def repeated(step: Callable[[], None]) -> Callable[[], None]:
+def repeated(step: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """As `cuda_graph`, without a graph."""
     for _ in range(WARM_UP):
         step()
@@ -59,10 +59,11 @@ def trained(
     return stack, losses
 
 
-def check(points: Points, device: torch.device, kind: type[VAEStack], **fields: str) -> None:
-    config = training_config(K, hidden=8, latent=2, **fields)
-    shape = points.shape[1:] if points.ndim == 2 else (1, *points.shape[1:])
-    a = choose_architecture(shape, config)
+def check(points: Points, device: torch.device, kind: type[VAEStack], network: str) -> None:
+    config = TrainingConfig.model_validate(
+        {"components": K, "hidden": 8, "latent": 2, "network": network}
+    )
+    a = choose_architecture(inner_shape(points.shape[1:]), config)
     eager, losses = trained(VAEStack, points, a, device, whole=False)
     captured, same = trained(kind, points, a, device, whole=True)
     torch.testing.assert_close(same, losses, atol=1e-4, rtol=1e-4)
@@ -85,13 +86,13 @@ KINDS = pytest.mark.parametrize(
 
 @KINDS
 def test_captured_and_eager_steps_agree(points: Points, network: str) -> None:
-    check(points, CPU, Captured, network=network)
+    check(points, CPU, Captured, network)
 
 
 @needs_gpu
 @KINDS
 def test_on_a_gpu_too(points: Points, network: str) -> None:
-    check(points, torch.device("cuda"), VAEStack, network=network)
+    check(points, torch.device("cuda"), VAEStack, network)
 
 
 @needs_gpu
