@@ -19,8 +19,8 @@ BATCH_CALLS = 64
 class Batcher(Generic[Key, Item, Answer]):
     """Computes calls of one key in batches, one after the other; keys don't wait for each other.
 
-    A batch is all that has come by the event loop's next turn: the first of many requests does not
-    go alone. For use on one event loop, on which alone the state changes.
+    A batch is all that comes until a turn of the event loop brings no more: the first of many
+    requests does not go alone. For use on one event loop, on which alone the state changes.
     """
 
     def __init__(self, compute: Callable[[Key, list[Item]], list[Answer | Exception]]) -> None:
@@ -38,12 +38,20 @@ class Batcher(Generic[Key, Item, Answer]):
         answer: asyncio.Future[Answer] = loop.create_future()
         if key not in self._waiting:
             self._waiting[key] = []
-            loop.call_soon(self._start, key)
+            loop.call_soon(self._gather, key, 1)
         self._waiting[key].append((item, answer))
         return await answer
 
     def close(self) -> None:
         self._pool.shutdown()
+
+    def _gather(self, key: Key, seen: int) -> None:
+        """Start a batch, unless more have come than were ``seen`` a turn ago."""
+        waiting = len(self._waiting[key])
+        if seen < waiting < BATCH_CALLS:
+            asyncio.get_running_loop().call_soon(self._gather, key, waiting)
+        else:
+            self._start(key)
 
     def _start(self, key: Key) -> None:
         waiting = self._waiting[key]
@@ -59,7 +67,7 @@ class Batcher(Generic[Key, Item, Answer]):
         done: "asyncio.Future[list[Answer | Exception]]",
     ) -> None:
         if self._waiting[key]:
-            asyncio.get_running_loop().call_soon(self._start, key)
+            asyncio.get_running_loop().call_soon(self._gather, key, 0)
         else:
             del self._waiting[key]
         error = done.exception()

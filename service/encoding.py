@@ -44,6 +44,7 @@ class Encoding:
         self.widths = [len(column.categories or [0]) for column in columns]
         self.starts = np.cumsum([0, *self.widths[:-1]])
         self.dimensions = sum(self.widths)
+        self.is_plain = all(map(_is_plain, columns))  # an array of numbers says all, by place
         self._fills = np.array([_fill(column) for column in columns], np.float64)
 
     def encode(
@@ -165,6 +166,10 @@ def is_numeric(kind: pa.DataType) -> bool:
     types = pa.types
     tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
     return any(test(kind) for test in tests)
+
+
+def _is_plain(column: Column) -> bool:
+    return column.fill is None and column.type in ("number", "integer")
 
 
 def _fill(column: Column) -> float:

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -85,7 +86,8 @@ def _assign(model_id: str, model: Loaded, calls: list[Open]) -> list[Found]:
     batches = [open_points(model.spec) for open_points in calls]
     points = [next(batch.pieces) for batch in batches]
     components = model.mixture.assign(np.concatenate(points))
-    parts = np.split(components, np.cumsum([len(few) for few in points[:-1]]))
+    ends = accumulate(map(len, points))
+    parts = [components[end - len(few) : end] for few, end in zip(points, ends, strict=True)]
     return [
         Found(model_id, np.concatenate([part, *_rest(model, batch, len(part))]), batch.ignored)
         for part, batch in zip(parts, batches, strict=True)

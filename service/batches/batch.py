@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -47,7 +48,7 @@ class PointSpec:
             return cls(shape, k, Encoding(columns))
         return cls(shape, k, pixels=columns[0])
 
-    @property
+    @cached_property
     def piece_rows(self) -> int:
         """Points that are held at once, with K values each of what is answered."""
         return max(1, min(PIECE_ROWS, PIECE_VALUES // max(prod(self.shape), self.components)))

@@ -26,7 +26,7 @@ def open_json(data: bytes, spec: PointSpec) -> Batch:
     points = _given_points(data)
     if any(isinstance(point, dict) for point in points):
         return _from_records(points, spec.table(), spec)
-    if spec.encoding and not _is_plain(spec.encoding):
+    if spec.encoding and not spec.encoding.is_plain:
         return _from_records(list(_named(points, spec.encoding)), spec.encoding, spec)
     try:
         return Batch(spec.cut(numbers(points)))
@@ -82,11 +82,6 @@ def _column(points: list[dict[str, Any]], column: Column, first_row: int) -> pa.
             msg = f"{shown(value)} is not {kind}"
             raise InvalidInput.at("body", "points", row, column.name, msg=msg)
     return pa.array([None if value is None else to_value(value) for value in values])
-
-
-def _is_plain(encoding: Encoding) -> bool:
-    """Whether an array of numbers says all, by position."""
-    return all(c.fill is None and c.type in ("number", "integer") for c in encoding.columns)
 
 
 Rule = tuple[Callable[[Any], Any], Callable[[Any], bool], str]  # what makes a value, of what kind
