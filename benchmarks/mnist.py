@@ -1,6 +1,6 @@
 """Table 1b and Figure 3: MNIST with 15 components, and the default preset against single VAEs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,9 +27,16 @@ from trainer.steps import Steps
 COMPONENTS = 15
 SAMPLES, SAMPLE_SEED = 10_000, 1_000
 SHOWN = 10  # images of a component, made and real
-LARGE = (64, 128, 256, 512)
+LARGE = (64, 128, 256, 512)  # eight times the filters
 
 Images = NDArray[np.uint8]
+BASELINES: Mapping[str, Callable[[Images, TrainingConfig, Scale], Mixture]] = {
+    "bag": lambda images, config, scale: bag(images, config, scale.image_epochs),
+    "VAE-64": lambda images, config, scale: single(images, config, scale.image_epochs),
+    "VAE-512": lambda images, config, scale: single(
+        images, config, scale.large_epochs, filters=LARGE
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -85,25 +92,11 @@ def kvaes(scale: Scale, seed: int, source: Source, out: Path) -> list[Row]:
     return rows
 
 
-def bagged(scale: Scale, seed: int, source: Source) -> list[Row]:
-    """15 VAEs on random subsets."""
+def baseline(method: str, scale: Scale, seed: int, source: Source) -> list[Row]:
+    """What the paper compares with: one of `BASELINES`."""
     images, started = source.images(scale), perf_counter()
-    mixture = bag(images, _paper_config(scale, seed), scale.image_epochs)
-    return [Judge(source, seed).row("bag", mixture, perf_counter() - started)]
-
-
-def vae_64(scale: Scale, seed: int, source: Source) -> list[Row]:
-    """One VAE of the components' size."""
-    images, started = source.images(scale), perf_counter()
-    mixture = single(images, _paper_config(scale, seed), scale.image_epochs)
-    return [Judge(source, seed).row("VAE-64", mixture, perf_counter() - started)]
-
-
-def vae_512(scale: Scale, seed: int, source: Source) -> list[Row]:
-    """One VAE of eight times the filters."""
-    images, started = source.images(scale), perf_counter()
-    mixture = single(images, _paper_config(scale, seed), scale.large_epochs, filters=LARGE)
-    return [Judge(source, seed).row("VAE-512", mixture, perf_counter() - started)]
+    mixture = BASELINES[method](images, _paper_config(scale, seed), scale)
+    return [Judge(source, seed).row(method, mixture, perf_counter() - started)]
 
 
 def default(scale: Scale, seed: int, source: Source, out: Path) -> list[Row]:

@@ -64,12 +64,12 @@ def tasks(scale: Scale, source: mnist.Source | None, out: Path) -> list[Task]:
         print(NO_MNIST, file=sys.stderr)
     else:
         chosen = [
-            partial(mnist.vae_512, scale, 0, source),
+            partial(mnist.baseline, "VAE-512", scale, 0, source),
             partial(mnist.kvaes, scale, 0, source, out),
             *(partial(mnist.default_single, scale, seed, source) for seed in seeds),
             *(partial(mnist.default, scale, seed, source, out) for seed in seeds),
-            partial(mnist.vae_64, scale, 0, source),
-            partial(mnist.bagged, scale, 0, source),
+            partial(mnist.baseline, "VAE-64", scale, 0, source),
+            partial(mnist.baseline, "bag", scale, 0, source),
         ]
     for modes in VARIANCES:
         for method in synthetic.METHODS:

@@ -145,7 +145,7 @@ class SteppedGenerators(Generators):
         self.train()
         batches = members.batches_ahead(x, draws, schedule.steps, place)
         stepping = nullcontext(self.step) if graphs is None else self.compiled_step(graphs)
-        with tensor_cores(self.device), stepping as step:
+        with tensor_cores(self.device, self.architecture.is_image), stepping as step:
             for i, (batch, drawn) in enumerate(batches, done):
                 for optimiser in self.optimisers:
                     set_step_size(optimiser, schedule.step_size(i))

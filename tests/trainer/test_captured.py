@@ -117,8 +117,8 @@ def test_no_step_waits_for_the_device() -> None:
 def test_tensor_cores_are_used_for_the_body_alone() -> None:
     matmul = torch.backends.cuda.matmul
     before = matmul.fp32_precision
-    with tensor_cores(torch.device("cuda")):
+    with tensor_cores(torch.device("cuda"), is_image=True):
         assert matmul.fp32_precision == "tf32"
     assert matmul.fp32_precision == before
-    with tensor_cores(CPU):
+    with tensor_cores(torch.device("cuda"), is_image=False):
         assert matmul.fp32_precision == before
