@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api_schemas.common import Page
 from api_schemas.datasets import Column, PointRow
 from api_schemas.models import Component, ComponentDetail, NamedFeature
-from service import datasets
+from service import datasets, models
 from service.errors import NotFound
 from service.paging import page_of
 from service.storage import Storage
@@ -40,6 +40,9 @@ def page(session: Session, model: ModelRow, after: int, limit: int) -> Page[Comp
 
 def known(session: Session, model: ModelRow, component: int) -> Known:
     """What the database has of a component. Raises NotFound."""
+    k = len(model.alpha)
+    if not 0 <= component < k:
+        raise NotFound("component_not_found", models.no_component(model.id, k, component))
     live = DatasetRow.id == model.provenance["dataset"], datasets.LIVE
     points = session.scalar(select(DatasetRow.points_sha256).where(*live))
     row = session.get(ComponentRow, (model.id, component))

@@ -84,8 +84,7 @@ def attempt(
     if key is None:
         yield Attempt()
         return
-    caller = request.headers.get("authorization", "")
-    key_id = _digest(caller, key)
+    key_id = _digest(request.state.caller.key or "", key)
     taken = _take(database, key_id, fingerprint(request, body))
     if taken.earlier:
         yield taken

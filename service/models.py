@@ -152,12 +152,16 @@ def weights(session: Session, model_id: str) -> bytes:
     return data
 
 
-def check_component(model_id: str, k: int, component: int, *loc: str) -> None:
-    """Raise InvalidInput unless the model, which has K components, has this one."""
+def check_component(model_id: str, k: int, component: int) -> None:
+    """Raise InvalidInput unless the model of K components has the one that is asked for."""
     if not 0 <= component < k:
-        msg = f"there is no component {component}; model {model_id} has 0 to {k - 1}"
-        where = loc or ("query", "component")
-        raise InvalidInput.at(*where, msg=msg, code="component_not_found")
+        msg = no_component(model_id, k, component)
+        raise InvalidInput.at("query", "component", msg=msg, code="component_not_found")
+
+
+def no_component(model_id: str, k: int, component: int) -> str:
+    """What is wrong with a component that a model of K does not have."""
+    return f"there is no component {component}; model {model_id} has 0 to {k - 1}"
 
 
 def view(model: ModelRow) -> Model:

@@ -10,15 +10,19 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from service import media
 from service.access import SECURITY, admitted
 from service.errors import InvalidInput, UnsupportedMediaType
 
 Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class OpenRoute(APIRoute):
-    """A route that anyone may call. Query parameters that it does not have, or has twice, are
-    refused."""
+class GuardedRoute(APIRoute):
+    """A route for callers who are admitted. Query parameters that it does not have, or has twice,
+    are refused, and bodies that it does not take."""
+
+    def __init__(self, *arguments: Any, openapi_extra: dict[str, Any] | None, **rest: Any) -> None:
+        super().__init__(*arguments, openapi_extra={**SECURITY, **(openapi_extra or {})}, **rest)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
@@ -26,30 +30,17 @@ class OpenRoute(APIRoute):
         without_query = self.endpoint if _needs_query_alone(self) else handle
         takes_several = _query_of(self.dependant)
 
-        async def checked(request: Request) -> Response:
-            if not request.scope["query_string"]:
-                answer: Response = await without_query(request)
-                return answer
-            refuse_query(request, takes_several)
-            return await handle(request)
-
-        return checked
-
-
-class GuardedRoute(OpenRoute):
-    """A route for callers who are admitted."""
-
-    def __init__(self, *arguments: Any, openapi_extra: dict[str, Any] | None, **rest: Any) -> None:
-        super().__init__(*arguments, openapi_extra={**SECURITY, **(openapi_extra or {})}, **rest)
-
-    def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
-
         async def guarded(request: Request) -> Response:
             request.state.caller = await admitted(request)
             if request.headers.get("content-encoding", "identity") != "identity":
                 detail = "compressed bodies are not taken: send it without Content-Encoding"
                 raise UnsupportedMediaType("unsupported_encoding", detail)
+            if self.body_field:
+                _check_json(request)
+            if not request.scope["query_string"]:
+                answer: Response = await without_query(request)
+                return answer
+            refuse_query(request, takes_several)
             return await handle(request)
 
         return guarded
@@ -65,6 +56,13 @@ def refuse_query(request: Request, takes_several: dict[str, bool]) -> None:
             raise InvalidInput.at("query", name, msg=f"unknown parameter; this call takes {taken}")
         if times > 1 and not takes_several[name]:
             raise InvalidInput.at("query", name, msg=f"given {times} times; it takes one value")
+
+
+def _check_json(request: Request) -> None:
+    media_type = media.base_type(request.headers.get("content-type"))
+    if media_type != media.JSON:
+        detail = f"this is taken as {media.JSON}, not as {media_type or 'nothing'}"
+        raise UnsupportedMediaType("unsupported_media_type", detail)
 
 
 def _needs_query_alone(route: APIRoute) -> bool:

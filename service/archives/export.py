@@ -5,8 +5,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from string import Template
 from typing import IO
@@ -18,38 +18,46 @@ from api_schemas.archives import LOADER, MANIFEST, README, WEIGHTS, ArchivedFile
 from service import models
 from service.archives import load
 from service.database import Database
-from service.errors import Busy, NotFound
+from service.errors import NotFound
 from service.storage.base import DISK_ERRORS
 from service.tables import ComponentRow, ModelRow, WeightChunkRow
+from service.turns import Turns, busy
 
 MAX_ONNX_BYTES = 1 << 30  # of weights; a graph's file holds no more than 2 GiB
 TRACING_SECONDS = 600
-MAX_EXPORTS = 4  # one that goes on and those that wait, each of which holds a thread
-RETRY_SECONDS = "10"
+KEPT_BYTES = 32 << 20  # of archives
 MAX_NAME = 80  # characters of a model's in that of a file
 
 
 class Exporter:
-    """Writes archives one at a time; graphs are traced in a process of their own."""
+    """Writes archives one at a time; graphs are traced in a process of their own, for seconds, so
+    the archives of small models are kept for a time."""
 
     def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(MAX_EXPORTS)
-        self._turn = threading.Lock()
+        self._turns = Turns("exports_busy", "models are being exported")
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
 
-    def write(self, database: Database, ref: str, folder: Path, file: IO[bytes]) -> None:
+    def write(self, database: Database, model_id: str, folder: Path, file: IO[bytes]) -> None:
         """Write a model's archive by way of an empty folder. Raises NotFound or Busy."""
-        if not self._places.acquire(blocking=False):
-            detail = f"{MAX_EXPORTS} models are being exported already; try again later"
-            raise Busy("exports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
-        try:
-            with self._turn:
-                self._write(database, ref, folder, file)
-        finally:
-            self._places.release()
+        with self._turns.taken():
+            if model_id not in self._kept:
+                self._write(database, model_id, folder, file)
+                self._keep(model_id, file)
+                return
+            self._kept.move_to_end(model_id)
+            file.write(self._kept[model_id])
 
-    def _write(self, database: Database, ref: str, folder: Path, file: IO[bytes]) -> None:
+    def _keep(self, model_id: str, file: IO[bytes]) -> None:
+        if file.tell() > KEPT_BYTES:
+            return
+        file.seek(0)
+        self._kept[model_id] = file.read()
+        while sum(map(len, self._kept.values())) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+
+    def _write(self, database: Database, model_id: str, folder: Path, file: IO[bytes]) -> None:
         with database.read() as session:
-            model = models.get(session, ref)
+            model = models.get(session, model_id)
             _write_weights(session, model, folder / WEIGHTS)
             of_it = select(ComponentRow).where(ComponentRow.model_id == model.id)
             known = session.scalars(of_it.order_by(ComponentRow.number)).all()
@@ -82,7 +90,7 @@ def trace(weights: Path, folder: Path) -> None:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=TRACING_SECONDS)
     except subprocess.TimeoutExpired as error:
         detail = f"the model's graphs were not traced in {TRACING_SECONDS} s; try again later"
-        raise Busy("exports_busy", detail, headers={"Retry-After": RETRY_SECONDS}) from error
+        raise busy("exports_busy", detail) from error
     if ran.returncode in DISK_ERRORS:
         raise OSError(ran.returncode, os.strerror(ran.returncode))
     if ran.returncode:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,19 +19,18 @@ from api_schemas.datasets import MAX_NAME
 from service import models, quotas
 from service.archives.weights import check_weights
 from service.encoding import Encoding
-from service.errors import Busy, InvalidInput, TooLarge, plain
+from service.errors import InvalidInput, TooLarge, plain
 from service.ids import new_id
 from service.ingest.archive import open_archive, parts
 from service.ingest.source import check_columns
 from service.ownership import caller_of
 from service.tables import ModelRow
+from service.turns import Turns
 from trainer.errors import DamagedState
 from trainer.points import check_shape
 
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_DIRECTORY_BYTES = 1 << 20  # that of an export is small
-MAX_IMPORTS = 4  # one that goes on and those that wait, each of which holds a thread
-RETRY_SECONDS = "10"
 
 
 class Archive(NamedTuple):
@@ -50,20 +48,13 @@ class Importer:
     def __init__(self, max_bytes: int) -> None:
         """No file of an archive may unpack to more than ``max_bytes``."""
         self._max_bytes = max_bytes
-        self._places = threading.BoundedSemaphore(MAX_IMPORTS)
-        self._turn = threading.Lock()
+        self._turns = Turns("imports_busy", "models are being imported")
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[Archive]:
         """What is in an archive, for as long as the block lasts. Raises as `read` does, or Busy."""
-        if not self._places.acquire(blocking=False):
-            detail = f"{MAX_IMPORTS} models are being imported already; try again later"
-            raise Busy("imports_busy", detail, headers={"Retry-After": RETRY_SECONDS})
-        try:
-            with self._turn:
-                yield read(path, self._max_bytes)
-        finally:
-            self._places.release()
+        with self._turns.taken():
+            yield read(path, self._max_bytes)
 
 
 def read(path: Path, max_bytes: int) -> Archive:

@@ -22,7 +22,7 @@ After = Annotated[AliasName | None, Query(description="last_id of the page befor
     "/{name}",
     responses={
         201: {"model": Alias, "description": "The name is new"},
-        **responses(400, 404, 413, 422, 503),
+        **responses(400, 404, 413, 415, 422, 503),
     },
 )
 def put_alias(parts: PartsDep, name: Name, body: AliasMove, response: Response) -> Alias:
@@ -54,7 +54,12 @@ def get_alias(parts: PartsDep, name: Name) -> Alias:
         return aliases.view(aliases.get(session, name))
 
 
-@router.delete("/{name}", status_code=204, responses=responses(404, 422, 503))
+@router.delete(
+    "/{name}",
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 422, 503),
+)
 def delete_alias(parts: PartsDep, name: Name) -> None:
     """Drop a name; its model stays. A dropped `default` comes back with the next trained model."""
     with parts.database.write() as session:

@@ -74,7 +74,12 @@ def get_dataset(parts: PartsDep, dataset_id: str) -> Dataset:
         return datasets.view(datasets.get(session, dataset_id))
 
 
-@router.delete("/{dataset_id}", status_code=204, responses=responses(404, 409, 422, 503))
+@router.delete(
+    "/{dataset_id}",
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 409, 422, 503),
+)
 def delete_dataset(parts: PartsDep, dataset_id: str) -> None:
     """Delete a data set; models made from it stay.
 

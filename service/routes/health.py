@@ -10,11 +10,9 @@ from sqlalchemy import select
 
 from service import pulse
 from service.dependencies import OpenPartsDep, Parts
-from service.problems import responses
-from service.routing import OpenRoute
 from service.tables import JobRow
 
-router = APIRouter(tags=["health"], route_class=OpenRoute)
+router = APIRouter(tags=["health"])
 log = logging.getLogger(__name__)
 
 State = Literal["ok", "failed"]
@@ -33,7 +31,7 @@ class Readiness(BaseModel):
     checks: dict[str, State]
 
 
-@router.get("/healthz", responses=responses(422))
+@router.get("/healthz")
 async def healthz() -> Health:  # in no thread: slow calls may hold them all
     """Alive."""
     return Health()
@@ -41,7 +39,7 @@ async def healthz() -> Health:  # in no thread: slow calls may hold them all
 
 @router.get(
     "/readyz",
-    responses={503: {"model": Readiness, "description": "Not ready"}, **responses(422)},
+    responses={503: {"model": Readiness, "description": "Not ready"}},
 )
 def readyz(parts: OpenPartsDep, response: Response) -> Readiness:
     """Database, storage and broker are reachable and a worker consumes what is sent to it."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from api_schemas.common import Page
 from api_schemas.jobs import Checkpoint, JobDelivery, JobEvent
-from service import checkpoints, events, jobs, media, openapi, previews, webhooks
+from service import checkpoints, etags, events, jobs, media, openapi, previews, webhooks
 from service.dependencies import PartsDep
 from service.event_stream import EventStream
 from service.paging import Limit, after_id
@@ -58,11 +58,11 @@ def list_events(
     As text/event-stream the log is told as it grows, each event a `JobEvent` under its type as
     the event's name, until the job has ended.
     """
-    after = after if last_event_id is None else last_event_id
     with parts.database.read() as session:
         job = jobs.get(session, job_id)
         if media.choose(accept, [media.JSON, media.EVENTS], format) == media.JSON:
             return events.page(session, job_id, after, limit)
+        after = after if last_event_id is None else last_event_id
         is_told = job.status in ENDED and not events.page(session, job_id, after, 1).data
     if is_told and last_event_id is not None:
         return Response(status_code=204)  # or a browser would come back for ever
@@ -124,6 +124,6 @@ def get_preview(
         "Cache-Control": f"private, {lasting}",
         "Kvae-Iteration": str(preview.iteration),
     }
-    if etag in request.headers.get("if-none-match", ""):
+    if etags.is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(preview.png, media_type=media.PNG, headers=headers)

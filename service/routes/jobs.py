@@ -108,7 +108,12 @@ def get_job(parts: PartsDep, job_id: str) -> Job:
         return jobs.view(jobs.get(session, job_id))
 
 
-@router.delete("/{job_id}", status_code=204, responses=responses(404, 409, 422, 503))
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 409, 422, 503),
+)
 def delete_job(parts: PartsDep, job_id: str) -> None:
     """Delete a job that has ended, with its log, checkpoints, previews, what it has assigned, and
     messages that its webhook has not taken yet.

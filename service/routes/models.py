@@ -11,7 +11,17 @@ from sqlalchemy.orm import selectinload
 
 from api_schemas.common import Page
 from api_schemas.models import Comparison, Component, ComponentDetail, Model
-from service import answers, comparison, components, idempotency, media, models, openapi, uploads
+from service import (
+    answers,
+    comparison,
+    components,
+    etags,
+    idempotency,
+    media,
+    models,
+    openapi,
+    uploads,
+)
 from service.archives import export, imports
 from service.dependencies import FileDep, Parts, PartsDep
 from service.idempotency import IdempotencyKey
@@ -84,7 +94,12 @@ def get_model(parts: PartsDep, ref: str) -> Model:
         return models.view(models.get(session, ref))
 
 
-@router.delete("/{ref}", status_code=204, responses=responses(404, 409, 422, 503))
+@router.delete(
+    "/{ref}",
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 409, 422, 503),
+)
 def delete_model(parts: PartsDep, ref: str) -> None:
     """Delete a model with its weights and assignments; its job and data set stay.
 
@@ -99,23 +114,28 @@ def delete_model(parts: PartsDep, ref: str) -> None:
     response_class=StreamingResponse,
     responses={
         200: {"content": {media.ZIP: {"schema": openapi.BINARY}}},
+        304: {"description": "It is what the If-None-Match header names"},
         **responses(404, 422, 503),
     },
 )
-def export_model(parts: PartsDep, ref: str) -> StreamingResponse:
+def export_model(request: Request, parts: PartsDep, ref: str) -> Response:
     """The model as one ZIP archive that tells how to load it without this service.
 
     Weights as safetensors, all else as JSON, a loader that needs torch and safetensors alone, and
-    ONNX graphs of assigning and sampling, which take some seconds to trace.
+    ONNX graphs of assigning and sampling, which take some seconds to trace when first asked for.
     """
+    with parts.database.read() as session:
+        model = models.get(session, ref)
+        model_id, name = model.id, export.file_name(model)
+    etag = f'"{model_id}-{parts.settings.code_version}"'  # a model is immutable, code is not
+    headers = {"ETag": etag, "Content-Disposition": f'attachment; filename="{name}"'}
+    if etags.is_known(request, etag):
+        return Response(status_code=304, headers=headers)
 
     def write(file: IO[bytes]) -> None:
         with TemporaryDirectory(dir=parts.storage.scratch_folder) as folder:
-            parts.exporter.write(parts.database, ref, Path(folder), file)
+            parts.exporter.write(parts.database, model_id, Path(folder), file)
 
-    with parts.database.read() as session:
-        name = export.file_name(models.get(session, ref))
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return answers.answer(parts.storage, media.ZIP, headers, write)
 
 
@@ -140,7 +160,6 @@ def get_component(parts: PartsDep, ref: str, component: int) -> ComponentDetail:
     """One component: how its features differ, typical training points, and samples."""
     with parts.database.read() as session:
         model = models.get(session, ref)
-        models.check_component(model.id, len(model.alpha), component, "path", "component")
         known = components.known(session, model, component)
     mixture = parts.inference.cache.get(model.id).mixture
     n = components.shown(model, SAMPLES)

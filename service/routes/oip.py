@@ -26,7 +26,7 @@ from api_schemas.oip import (
 from service import assigning, media, models, oip, openapi
 from service.dependencies import OpenPartsDep, Parts, PartsDep
 from service.errors import NotFound
-from service.routing import GuardedRoute, OpenRoute
+from service.routing import GuardedRoute
 from service.tables import ModelRow
 from trainer.points import Points
 
@@ -50,9 +50,7 @@ router = APIRouter(
     responses={**PROBLEM, **REFUSALS},
     route_class=GuardedRoute,
 )
-probes = APIRouter(
-    prefix=f"{oip.PREFIX}/health", tags=[TAG], responses=PROBLEM, route_class=OpenRoute
-)
+probes = APIRouter(prefix=f"{oip.PREFIX}/health", tags=[TAG], responses=PROBLEM)
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "response_model_exclude_none": True,

@@ -69,6 +69,9 @@ def test_an_archive_goes_out_and_comes_in(client: Client, model: str) -> None:
     archive = client.http.get(f"/models/{model}/export", timeout=300)  # it traces graphs
     named = archive.headers["content-disposition"]
     assert re.fullmatch(rf'attachment; filename="[\w.-]+-{model}\.zip"', named)
+    known = {"If-None-Match": f'"other", {archive.headers["etag"]}'}
+    assert client.http.get(f"/models/{model}/export").content == archive.content
+    assert client.http.get(f"/models/{model}/export", headers=known).status_code == 304
     headers = {**ZIP, "Idempotency-Key": "an-archive"}
     new, replayed = (
         client.http.post("/models", content=archive.content, headers=headers) for _ in range(2)
@@ -94,6 +97,7 @@ BAD: list[tuple[str, str, dict[str, Any], int, str, str]] = [
     ("PUT", "/aliases/a", {"json": {"model": "x", "y": 1}}, 422, "invalid_input", "body.y: Extra"),
     ("PUT", "/aliases/a", {"json": {"model": "mdl_x"}}, 404, "model_not_found", "'mdl_x'"),
     ("PUT", "/aliases/a", {"content": b"{", "headers": JSON}, 400, "malformed_json", "body"),
+    ("PUT", "/aliases/a", {"content": b"{}", "headers": ZIP}, 415, "unsupported_media_type", "zip"),
     ("GET", "/aliases/none", {}, 404, "alias_not_found", "no alias 'none'"),
     ("GET", "/aliases?limit=0", {}, 422, "invalid_input", "query.limit"),
     ("DELETE", "/aliases/none", {}, 404, "alias_not_found", "no alias 'none'"),
@@ -101,8 +105,8 @@ BAD: list[tuple[str, str, dict[str, Any], int, str, str]] = [
     ("DELETE", "/models/default", {}, 409, "model_in_use", "'default'"),
     ("GET", "/models/mdl_x/components", {}, 404, "model_not_found", "'mdl_x'"),
     ("GET", "/models/default/components?after=x", {}, 422, "invalid_input", "query.after"),
-    ("GET", "/models/default/components/3", {}, 422, "component_not_found", "has 0 to 2"),
-    ("GET", "/models/default/components/-1", {}, 422, "component_not_found", "no component -1"),
+    ("GET", "/models/default/components/3", {}, 404, "component_not_found", "has 0 to 2"),
+    ("GET", "/models/default/components/-1", {}, 404, "component_not_found", "no component -1"),
     ("GET", "/models/default/components/x", {}, 422, "invalid_input", "path.component"),
     ("GET", "/models/mdl_x/export", {}, 404, "model_not_found", "'mdl_x'"),
     ("POST", "/models", {"content": b"", "headers": ZIP}, 422, "invalid_file", "not a zip"),

@@ -19,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from sqlalchemy import select
 
 from api_schemas.archives import MEMBERS
-from service import assignments, components, models
+from service import assignments, components, models, turns
 from service.archives import export, imports, load
 from service.archives.export import Exporter
 from service.database import Database, migrate
@@ -68,7 +68,7 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     model_id = publish(database, fit)
     (folder / "parts").mkdir()
     path = folder / "model.zip"
-    with path.open("wb") as file:
+    with path.open("w+b") as file:
         Exporter().write(database, model_id, folder / "parts", file)
     database.close()
     return path
@@ -77,7 +77,7 @@ def exported(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_more_exports_than_may_wait_are_sent_away(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "MAX_EXPORTS", 0)
+    monkeypatch.setattr(turns, "MOST", 0)
     with pytest.raises(Busy, match="try again later") as raised:
         Exporter().write(database, "mdl_x", Path(), io.BytesIO())
     assert raised.value.headers == {"Retry-After": "10"}
@@ -306,7 +306,7 @@ def test_imports_count_for_the_quota(exported: Path, database: Database) -> None
 
 
 def test_few_imports_wait(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "MAX_IMPORTS", 0)
+    monkeypatch.setattr(turns, "MOST", 0)
     importer = imports.Importer(MAX_BYTES)
     with pytest.raises(Busy, match="are being imported already"), importer.opened(exported):
         pytest.fail("it was opened")

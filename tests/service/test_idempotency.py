@@ -16,27 +16,30 @@ from service import idempotency, jobs
 from service.database import Database
 from service.datasets import Upload
 from service.errors import Conflict, InvalidInput
+from service.ownership import Caller
 from service.table_types import utc_now
 from service.tables import IdempotencyRow, JobRow
 from service.uploads import Form
 from tests.service import rows
 
 
-def request(path: str = "/jobs", caller: str = "") -> Request:
-    headers = [(b"authorization", caller.encode())] if caller else []
+def request(path: str = "/jobs", caller: str | None = None) -> Request:
     scope = {
         "type": "http",
         "method": "POST",
         "path": path,
         "query_string": b"",
         "server": ("h", 1),
+        "scheme": "http",
+        "headers": [],
+        "state": {"caller": Caller(key=caller)},
     }
-    return Request({**scope, "scheme": "http", "headers": headers})
+    return Request(scope)
 
 
 @contextmanager
 def attempt(
-    database: Database, key: str | None = "k", body: bytes = b"{}", caller: str = ""
+    database: Database, key: str | None = "k", body: bytes = b"{}", caller: str | None = None
 ) -> Iterator[idempotency.Attempt]:
     with idempotency.attempt(database, request(caller=caller), key, body) as taken:
         yield taken
@@ -85,7 +88,7 @@ def test_another_request_under_a_key_is_refused(database: Database) -> None:
     create(database)
     with pytest.raises(InvalidInput, match="was used for another request"):
         create(database, body=b"[]")
-    with attempt(database, body=b"[]", caller="Bearer of-someone-else") as taken:
+    with attempt(database, body=b"[]", caller="key_of-someone-else") as taken:
         assert taken.earlier is None
 
 
