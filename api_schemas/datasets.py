@@ -58,23 +58,11 @@ class Column(BaseModel):
     )
 
 
-class DatasetOptions(Closed):
-    """How an upload becomes points. Other options make another data set of the same bytes."""
+class FileOptions(Closed):
+    """How a file is read."""
 
     model_config = ConfigDict(frozen=True)
 
-    columns: list[Annotated[str, Field(max_length=MAX_NAME)]] | None = Field(
-        None, min_length=1, description="names of the columns to use, in this order; none: all"
-    )
-    missing: Missing = Field(
-        "refuse",
-        description="what becomes of a table's missing values: refuse the file, drop their rows "
-        "(the others are numbered anew), or fill in the column's mean, median or mode (of "
-        "categories and booleans the mode)",
-    )
-    categories: Categories = Field(
-        "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
-    )
     array: str | None = Field(
         None,
         max_length=1000,
@@ -93,6 +81,23 @@ class DatasetOptions(Closed):
     )
     encoding: Encoding | None = Field(
         None, description="of CSV; none: by its mark, else UTF-8, Windows-1252 or Latin-1"
+    )
+
+
+class DatasetOptions(FileOptions):
+    """How an upload becomes points. Other options make another data set of the same bytes."""
+
+    columns: list[Annotated[str, Field(max_length=MAX_NAME)]] | None = Field(
+        None, min_length=1, description="names of the columns to use, in this order; none: all"
+    )
+    missing: Missing = Field(
+        "refuse",
+        description="what becomes of a table's missing values: refuse the file, drop their rows "
+        "(the others are numbered anew), or fill in the column's mean, median or mode (of "
+        "categories and booleans the mode)",
+    )
+    categories: Categories = Field(
+        "refuse", description="what becomes of text: refuse it, or a 0/1 column a category"
     )
 
 

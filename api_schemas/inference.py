@@ -5,10 +5,29 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_schemas.common import Closed
+from api_schemas.datasets import FileOptions
 
 MAX_SAMPLES = 100_000
 
+DEFAULT = "default"  # the alias of the model to ask
+FORMAT = "type of the answer; goes before the Accept header"
+
 AssignField = Literal["log_densities", "posterior", "confidence", "outlier_score"]
+AssignFormat = Literal["json", "csv", "parquet", "arrow", "npy", "npz"]
+SampleFormat = Literal[AssignFormat, "png"]
+
+
+class AssignQuery(FileOptions):
+    """What to assign, by which model, and as what to answer."""
+
+    model: str = Field(DEFAULT, description="id or alias of a model")
+    include: list[AssignField] = Field([], description="also answer these")
+    dataset: str | None = Field(
+        None,
+        description="id of a data set to assign, as a job that workers share; then there is no "
+        "body",
+    )
+    format: AssignFormat | None = Field(None, description=FORMAT)
 
 
 class AssignRequest(Closed):

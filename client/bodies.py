@@ -3,7 +3,7 @@
 import io
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from api_schemas.datasets import FileOptions
 from client import media
 
 
@@ -90,3 +91,10 @@ def is_pandas(data: Any) -> bool:
 
 def is_table(data: Any) -> bool:
     return is_pandas(data) or hasattr(data, "__arrow_c_stream__")
+
+
+def check_options(options: Mapping[str, Any], schema: type[FileOptions], advice: str = "") -> None:
+    """Raise TypeError for what is no field of the schema."""
+    if unknown := options.keys() - schema.model_fields.keys():
+        known = ", ".join(schema.model_fields)
+        raise TypeError(f"{sorted(unknown)[0]!r} is none of {known}{advice}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from api_schemas.datasets import Dataset, DatasetOptions, PointRow
 from client import media
-from client.bodies import Body, body_of
+from client.bodies import Body, body_of, check_options
 from client.connection import Connection, path_of
 
 
@@ -25,11 +25,7 @@ class Datasets:
 
         Raises InvalidInput, TypeError or OSError.
         """
-        if unknown := options.keys() - DatasetOptions.model_fields.keys():
-            raise TypeError(
-                f"{sorted(unknown)[0]!r} is none of {', '.join(DatasetOptions.model_fields)}; "
-                "options of training go into config"
-            )
+        check_options(options, DatasetOptions, "; options of training go into config")
         if name is None and isinstance(data, str | Path):
             name = Path(data).name
         query = {"name": name, **options}

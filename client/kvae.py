@@ -8,14 +8,14 @@ from typing import IO, Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from api_schemas.datasets import Dataset
+from api_schemas.datasets import Dataset, FileOptions
 from api_schemas.inference import AssignField, Assignment
 from api_schemas.jobs import Job
 from api_schemas.models import Model
 from api_schemas.training import Components, PresetName
 from client import media
 from client.assigning import answer_type, assigned, to_assign
-from client.bodies import file_body
+from client.bodies import check_options, file_body
 from client.connection import Connection, parsed
 from client.datasets import Datasets
 from client.files import write_answer
@@ -185,14 +185,17 @@ class KVAE:
         include: Sequence[AssignField] = (),
         model: str = DEFAULT,
         media_type: str | None = None,
+        **options: Any,
     ) -> None:
         """Assign the points of a file, row by row, into another, which is written whole or not at
-        all. ``media_type`` says what to write where the target's name doesn't tell it.
+        all. ``media_type`` says what to write where the target's name doesn't tell it; ``options``
+        are the fields of `api_schemas.datasets.FileOptions`, as ``decimal=","``.
 
-        Raises NotFound, InvalidInput, OSError or ValueError.
+        Raises NotFound, InvalidInput, OSError, TypeError or ValueError.
         """
+        check_options(options, FileOptions)
         headers = {"Accept": media_type or media.type_to_write(str(target))}
-        query = {"model": model, "include": list(include)}
+        query = {"model": model, "include": list(include), **options}
         with file_body(source) as body:
             write_answer(self._connection, target, "POST", "/assign", query, headers, body)
 

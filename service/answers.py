@@ -12,14 +12,16 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
 
 import pyarrow as pa
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
+from pydantic import BaseModel
 
 from service import media
 from service.npy_writer import NpyWriter
 from service.storage import Storage, disk_errors
 
+MAX_JSON_VALUES = 1 << 21
 HELD_BYTES = 16 << 20  # of an answer, before it goes to the disk
 SENT_BYTES = 1 << 20
 
@@ -28,6 +30,12 @@ TABLE_WRITERS: Mapping[str, Callable[[IO[bytes], pa.Schema], Any]] = {
     media.PARQUET: parquet.ParquetWriter,
     media.ARROW: ipc.new_stream,
 }
+
+
+def as_json(model: BaseModel, headers: dict[str, str]) -> Response:
+    """A model without the fields that are not there."""
+    body = model.model_dump_json(exclude_none=True)
+    return Response(body, media_type=media.JSON, headers=headers)
 
 
 def answer(

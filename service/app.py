@@ -26,14 +26,15 @@ from service.queue import JobQueue, create_celery
 from service.rate_limits import RateLimiter
 from service.routes import (
     aliases,
+    assign,
     assignments,
     datasets,
     health,
-    inference,
     job_history,
     jobs,
     metrics,
     models,
+    sample,
     webhooks,
 )
 from service.routes import oip as open_inference
@@ -93,7 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     refusals = problems.responses(401, 403, 415, 429, 500)
     # those first that are asked most: each router before costs a request a look at all its routes
-    app.include_router(inference.router, responses=refusals)
+    for module in (assign, sample):
+        app.include_router(module.router, responses=refusals)
     for router in (open_inference.router, open_inference.probes, health.router):
         app.include_router(router)
     for module in (datasets, jobs, job_history, models, assignments, aliases, metrics):

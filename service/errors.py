@@ -84,6 +84,11 @@ class InvalidInput(ServiceError):
         where = ".".join(str(part) for part in loc)
         return cls(code, f"{where}: {msg}", [ProblemError(loc=list(loc), msg=msg)])
 
+    def within(self, *place: str) -> "InvalidInput":
+        """The same, of what lies in this place."""
+        errors = [ProblemError(loc=[*place, *each.loc], msg=each.msg) for each in self.errors]
+        return InvalidInput(self.code, self.detail, errors)
+
 
 class TooMany(ServiceError):
     status = 429

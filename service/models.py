@@ -7,6 +7,7 @@ from sqlalchemy import String, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Column
+from api_schemas.inference import DEFAULT
 from api_schemas.models import Feature, Model, Provenance
 from api_schemas.training import TrainingConfig
 from service import aliases, assignments, events, jobs, leases
@@ -18,7 +19,6 @@ from service.summaries import Summary
 from service.tables import AliasRow, ComponentRow, JobRow, ModelRow, WeightChunkRow
 from trainer import Mixture
 
-DEFAULT_ALIAS = "default"
 METRICS = (
     "changed",
     "losses",
@@ -63,7 +63,7 @@ def publish(
     add(session, model, weights, [component_row(*one) for one in known])
     source = assignments.of_model(model)
     assignments.store(session, source, summary.partition, summary.shares)
-    aliases.follow(session, DEFAULT_ALIAS, model.id)
+    aliases.follow(session, DEFAULT, model.id)
     return model.id
 
 
@@ -97,7 +97,7 @@ def get(session: Session, ref: str, keep: bool = False) -> ModelRow:
     lock = {"read": True, "key_share": True} if keep else None
     alias = aliases.find(session, ref)
     model = session.get(ModelRow, alias.model_id if alias else ref, with_for_update=lock)
-    if model is None and ref == DEFAULT_ALIAS:
+    if model is None and ref == DEFAULT:
         detail = "there is no default model: no job has succeeded, or the alias was dropped"
         raise NotFound("model_not_found", detail)
     if model is None:

@@ -1,8 +1,8 @@
 """Files on their way in: streamed to disk and hashed, never whole in memory."""
 
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,21 @@ FILE_BODY = openapi.body(
         ),
     }
 )
+
+
+@contextmanager
+def located(fields: Collection[str | int] = ()) -> Iterator[None]:
+    """What is said of a file or of an option also says where that came: in the body, as one of the
+    ``fields`` of a form did, or in the query."""
+    try:
+        yield
+    except InvalidInput as error:
+        named = error.errors[0].loc[0] if error.errors else ""
+        if named == "file" or named in fields:
+            raise error.within("body") from error
+        if named in DatasetOptions.model_fields:
+            raise error.within("query") from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -82,8 +97,11 @@ def _fields(form: FormData) -> dict[str, str | list[str]]:
     fields: dict[str, str | list[str]] = {}
     for name in form:
         given = [value for value in form.getlist(name) if isinstance(value, str) and value]
+        if len(given) > 1 and name not in LIST_FIELDS:
+            msg = f"given {len(given)} times; it takes one value"
+            raise InvalidInput.at("body", name, msg=msg)
         if given:
-            fields[name] = given if name in LIST_FIELDS else given[-1]
+            fields[name] = given if name in LIST_FIELDS else given[0]
     return fields
 
 

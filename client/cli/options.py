@@ -1,13 +1,13 @@
 """Options that commands share."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from api_schemas.datasets import DatasetOptions
+from api_schemas.datasets import DatasetOptions, FileOptions
 from client.kvae import KVAE
 
 PIPE = "-"
@@ -53,16 +53,16 @@ def connected(run: Run) -> Run:
     return with_service
 
 
-def uploading(run: Run) -> Run:
-    """Gives a command ``options``, those of DatasetOptions that were given."""
+def options_of(schema: type[FileOptions], run: Run) -> Run:
+    """Gives a command ``options``, those fields of the schema that were given."""
 
     @wraps(run)
     def with_options(**given: Any) -> Any:
-        options = {name: given.pop(name) for name in DatasetOptions.model_fields}
+        options = {name: given.pop(name) for name in schema.model_fields}
         chosen = {name: value for name, value in options.items() if value not in (None, ())}
         return run(options=chosen, **given)
 
-    for name, field in reversed(DatasetOptions.model_fields.items()):
+    for name, field in reversed(schema.model_fields.items()):
         kind = _kind(field.annotation)
         with_options = click.option(
             f"--{name}/--no-{name}" if kind is bool else f"--{name}",
@@ -72,6 +72,10 @@ def uploading(run: Run) -> Run:
             help=_sentence(field.description or ""),
         )(with_options)
     return with_options
+
+
+reading = partial(options_of, FileOptions)
+uploading = partial(options_of, DatasetOptions)
 
 
 def _kind(annotation: Any) -> Any:

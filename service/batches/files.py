@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from api_schemas.datasets import Column, DatasetOptions
+from api_schemas.datasets import Column, DatasetOptions, FileOptions
 from service.batches.batch import Batch, Pieces, PointSpec
 from service.encoding import Encoding, some
-from service.ingest import arrow, csv, formats, images, npy
+from service.ingest import arrow, csv, images, npy
 from service.ingest.guesses import MISSING
 from service.ingest.layout import layout_of, read_head
 from service.ingest.reader import explained
@@ -21,11 +21,14 @@ def open_npy(path: Path, spec: PointSpec) -> Batch:
     return spec.batch(map_npy(path))
 
 
-def open_csv(path: Path, spec: PointSpec) -> Batch:
+def open_csv(path: Path, spec: PointSpec, options: FileOptions) -> Batch:
     """Columns by the names in its first line or, where that is a point, in the model's order."""
     encoding = spec.table()
-    head = read_head(path, DatasetOptions())
-    layout = layout_of(head, bool(head.rows) and _names_columns(head.rows[0], encoding))
+    head = read_head(path, options)
+    header = options.header
+    if header is None:
+        header = bool(head.rows) and _names_columns(head.rows[0], encoding)
+    layout = layout_of(head, header)
     if not layout.dialect.header:
         if len(layout.names) != len(encoding.names):
             raise bad_file(
@@ -54,15 +57,13 @@ def open_image(path: Path, spec: PointSpec) -> Batch:
     return Batch(_as_trained(iter([image[None]]), spec))
 
 
-def open_npz(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
+def open_npz(path: Path, spec: PointSpec, options: FileOptions, max_bytes: int) -> Batch:
     """An array, unpacked and mapped. Raises InvalidPoints, InvalidInput or TooLarge."""
-    return spec.batch(npy.map_npz(path, None, max_bytes))
+    return spec.batch(npy.map_npz(path, options.array, max_bytes))
 
 
 def open_zip(path: Path, spec: PointSpec, max_bytes: int) -> Batch:
-    """Images, in the order of the archive, or arrays as in NPZ."""
-    if formats.find_format(path) == "npz":
-        return open_npz(path, spec, max_bytes)
+    """Images, in the order of the archive."""
     source = images.open_source(path, DatasetOptions(), max_bytes)
     return Batch(_as_trained(source.pieces(), spec))
 

@@ -4,7 +4,7 @@ from csv import Error as CsvError
 from dataclasses import dataclass
 from pathlib import Path
 
-from api_schemas.datasets import CsvDialect, DatasetOptions, Decimal
+from api_schemas.datasets import CsvDialect, DatasetOptions, Decimal, FileOptions
 from service.encoding import some
 from service.ingest.guesses import guess_decimal, guess_delimiter, guess_header
 from service.ingest.source import bad_file, check_columns, check_width
@@ -53,7 +53,7 @@ def find_layout(path: Path, options: DatasetOptions) -> Layout:
     return layout_of(head, header)
 
 
-def read_head(path: Path, options: DatasetOptions) -> Head:
+def read_head(path: Path, options: FileOptions) -> Head:
     """The first rows of a file; blank lines and comments before them are left out.
 
     Raises InvalidInput.

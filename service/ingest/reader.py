@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from api_schemas.datasets import Column, CsvDialect, DatasetFormat, DatasetOptions
+from api_schemas.datasets import Column, CsvDialect, DatasetFormat, DatasetOptions, FileOptions
 from service.encoding import BadValue, Encoding, MissingValue
 from service.errors import InvalidInput, TooLarge
 from service.ingest import arrow, csv, idx, images, npy
@@ -53,7 +53,7 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     and UnsupportedMediaType for other formats.
     """
     found = find_format(upload, options.encoding)
-    _check_options(options, found)
+    check_options(options, found)
     with explained():
         source = OPENERS[found](upload, options, max_bytes)
     with explained(source.place, FILL_ADVICE):
@@ -84,13 +84,13 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     )
 
 
-def _check_options(options: DatasetOptions, found: DatasetFormat) -> None:
+def check_options(options: FileOptions, found: str) -> None:
     """Raise InvalidInput for an option of other formats than this."""
     if options.array is not None and found != "npz":
-        raise InvalidInput.at("array", msg=f"only NPZ files have named arrays; this one is {found}")
+        raise InvalidInput.at("array", msg=f"only NPZ files have named arrays; this is {found}")
     for name in CsvDialect.model_fields:
         if getattr(options, name) is not None and found != "csv":
-            raise InvalidInput.at(name, msg=f"it tells how to read CSV; this file is {found}")
+            raise InvalidInput.at(name, msg=f"it tells how to read CSV; this is {found}")
 
 
 def _encoding(columns: list[Column]) -> Encoding:

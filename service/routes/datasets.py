@@ -50,7 +50,8 @@ def upload_dataset(
     the same options give the same data set, under its first name.
     """
     options = validated(DatasetCreate, {**query.model_dump(exclude_unset=True), **form.fields})
-    with idempotency.attempt(parts.database, request, idempotency_key, form) as attempt:
+    attempted = idempotency.attempt(parts.database, request, idempotency_key, form)
+    with uploads.located(form.fields), attempted as attempt:
         return attempt.earlier or _store(parts, form.upload, options, attempt)
 
 

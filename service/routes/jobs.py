@@ -75,7 +75,9 @@ def create_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Train on an uploaded data set, or on the file that comes in the same request."""
-    with idempotency.attempt(parts.database, request, idempotency_key, body) as attempt:
+    fields = body.fields if isinstance(body, uploads.Form) else ()
+    attempted = idempotency.attempt(parts.database, request, idempotency_key, body)
+    with uploads.located(fields), attempted as attempt:
         return attempt.earlier or _create(parts, body, attempt)
 
 

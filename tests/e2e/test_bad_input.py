@@ -230,6 +230,25 @@ def test_assign_npy(client: Client, body: bytes, code: str, said: str) -> None:
     check(client.http.post("/assign", content=body, headers=headers), 422, code, said)
 
 
+def test_options_are_wrong_where_they_are_given(client: Client) -> None:
+    def loc(response: httpx.Response) -> Any:
+        return check(response, 422, "invalid_input", "columns: the file has no column")["errors"][
+            0
+        ]["loc"]
+
+    file = {"file": ("points.csv", CSV.encode())}
+    in_form = client.http.post("/datasets", files=file, data={"columns": "z"})
+    in_query = client.http.post("/datasets?columns=z", content=CSV)
+    of_job = client.http.post("/jobs", files=file, data={"columns": "z", "components": "1"})
+    assert [loc(each) for each in (in_form, in_query, of_job)] == [
+        ["body", "columns"],
+        ["query", "columns"],
+        ["body", "columns"],
+    ]
+    twice = client.http.post("/datasets", files=file, data={"name": ["a", "b"]})
+    check(twice, 422, "invalid_input", "body.name: given 2 times; it takes one value")
+
+
 def test_other_media_types(client: Client) -> None:
     headers = {"Content-Type": "application/x-tar"}
     for path in ("/assign", "/jobs"):

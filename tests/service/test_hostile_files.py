@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from api_schemas.datasets import Column
+from api_schemas.datasets import Column, FileOptions
 from benchmarks.peak import PeakMemory
 from service import media, turns
 from service.batches import PointSpec, open_batch
@@ -47,7 +47,7 @@ def assign(body: bytes, kind: str, columns: list[Column], folder: Path) -> None:
     path.write_bytes(body)
     encoding = Encoding(columns)
     spec = PointSpec((encoding.dimensions,), 1, encoding)
-    for _ in open_batch(path, MEDIA_TYPES[kind], spec, MAX_BYTES).pieces:
+    for _ in open_batch(path, MEDIA_TYPES[kind], spec, FileOptions(), MAX_BYTES).pieces:
         pass
 
 
@@ -114,7 +114,7 @@ def test_records_that_say_little_are_filled_in_a_piece_at_a_time() -> None:
     columns = [Column(name="x", type="category", categories=["a"] * 60_000, fill="a")]
     spec = PointSpec((60_000,), 1, Encoding(columns))
     body = b'{"points": [{"x": "a"}' + b", {}" * 5000 + b"]}"
-    batch = open_batch(body, media.JSON, spec, MAX_BYTES)
+    batch = open_batch(body, media.JSON, spec, FileOptions(), MAX_BYTES)
     with flat(), pytest.raises(TooLarge, match="the points take over 67,108,864 bytes"):
         list(batch.pieces)
 

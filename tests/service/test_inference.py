@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import csv, ipc, parquet
 
-from api_schemas.datasets import Column
+from api_schemas.datasets import Column, FileOptions
 from service import answers, media, oip, uploads
 from service.batches import PointSpec, batch, files
 from service.encoding import Encoding
@@ -125,12 +125,35 @@ def test_the_format_goes_before_the_accept_header(
         assert answer.headers["content-type"].split(";")[0] == media.FORMATS[name], answer.text
 
 
+@pytest.mark.parametrize(
+    ("content", "media_type", "options"),
+    [
+        (lines(X, Y).replace(",", ";").replace(".", ","), media.CSV, {"decimal": ","}),
+        (lines(X, Y).replace(",", ":"), media.CSV, {"delimiter": ":"}),
+        ("x,y\n" + lines(X, Y), media.CSV, {"header": "true"}),
+        ("y,x,größe\n" + lines(Y, X, X), media.CSV, {"encoding": "utf-16"}),
+        (npz(other=POINTS[::-1], wanted=POINTS), media.NPZ, {"array": "wanted"}),
+        (npz(other=POINTS[::-1], wanted=POINTS), media.ZIP, {"array": "wanted"}),
+    ],
+)
+def test_what_is_told_of_a_file(
+    served: Served, content: str | bytes, media_type: str, options: dict[str, str]
+) -> None:
+    body = content.encode(options.get("encoding", "utf-8")) if isinstance(content, str) else content
+    expected = from_npy(served.assign("blobs", npy(POINTS), media.NPY).content)
+    query = {"model": served.ids["blobs"], "format": "npy", **options}
+    headers = {"Content-Type": media_type}
+    answer = served.http.post("/assign", params=query, content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    np.testing.assert_array_equal(from_npy(answer.content), expected)
+
+
 def test_the_first_row_of_a_csv_may_look_like_a_header(served: Served, tmp_path: Path) -> None:
     assert len(from_npy(served.assign("blobs", b"0,1\n2,3\n", media.CSV).content)) == 2
     words = [Column(name=name, type="category", categories=["big", "red"]) for name in "ab"]
     path = tmp_path / "points.csv"
     path.write_bytes(b"red,big\nbig,big\n")
-    (points,) = files.open_csv(path, PointSpec((4,), 2, Encoding(words))).pieces
+    (points,) = files.open_csv(path, PointSpec((4,), 2, Encoding(words)), FileOptions()).pieces
     assert points.tolist() == [[0, 1, 1, 0], [1, 0, 1, 0]]
 
 

@@ -228,6 +228,17 @@ def test_the_last_row_counts(
         ({"model": "mdl_x"}, media.JSON, 404, "model_not_found", "mdl_x"),
         ({"dataset": "ds_x"}, media.JSON, 422, "invalid_input", "body: there is one, and dataset="),
         ({"data": "ds_x"}, media.JSON, 422, "invalid_input", "query.data: unknown parameter"),
+        ({"header": "true"}, media.JSON, 422, "invalid_input", "header: it tells how to read CSV"),
+        ({"array": "a"}, media.JSON, 422, "invalid_input", "array: only NPZ files have named"),
+        ({"delimiter": "::"}, media.JSON, 422, "invalid_input", "query.delimiter: "),
+        ({"encoding": "morse"}, media.JSON, 422, "invalid_input", "query.encoding: "),
+        (
+            {"dataset": "ds_x", "format": "csv"},
+            media.JSON,
+            422,
+            "invalid_input",
+            "query.format: a stored data set",
+        ),
     ],
 )
 def test_assign_queries(
@@ -270,6 +281,19 @@ def test_forms(
     assert (response.status_code, said in response.json()["detail"]) == (status, True), (
         response.text
     )
+
+
+def test_where_something_is_wrong(served: Served) -> None:
+    query = {"model": served.ids["blobs"]}
+    file = {"file": ("points", b"x,z\n1,2\n", media.CSV)}
+    column = served.http.post("/assign", params=query, files=file)
+    option = served.http.post(
+        "/assign", params={**query, "header": "true"}, json={"points": [[1, 2]]}
+    )
+    assert [each.json()["errors"][0]["loc"] for each in (column, option)] == [
+        ["body", "file"],
+        ["query", "header"],
+    ]
 
 
 def test_outliers_need_densities(served: Served) -> None:

@@ -12,8 +12,8 @@ from api_schemas.training import TrainingConfig
 from tests.trainer.stacks import unscaled
 from trainer.partition import EVERYWHERE
 from trainer.points import ScaledPoints, Scaling
-from trainer.starts import classical
-from trainer.starts.choose import best_of_all, initial_partition
+from trainer.starts import classical, gaussians
+from trainer.starts.choose import best_of_all, initial_partition, settle_components
 from trainer.starts.judge import Judge
 from trainer.starts.learned import merge_confused
 from trainer.starts.sketch import Sketch
@@ -156,3 +156,57 @@ def test_categories_that_cut_the_points_anyhow_decide_nothing(seed: int) -> None
     x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
     judge = Judge(Sketch(x, 0), 3, 0)
     assert adjusted_rand_score(group, best_of_all(judge, 3, 0)) > 0.9
+
+
+def latent_classes(seed: int, n: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """0/1 columns of five questions with four answers, answered by three kinds of people."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(3, size=n)
+    answers = rng.dirichlet(np.full(4, 0.2), (3, 5))
+    drawn = (rng.random((n, 5, 1)) > answers[kind].cumsum(2)).sum(2).clip(max=3)
+    return np.eye(4)[drawn].reshape(n, 20), kind
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_categories_are_no_clusters_by_themselves(seed: int) -> None:
+    points, kind = latent_classes(seed)
+    x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
+    sketch = Sketch(x, 0)
+    assert sketch.is_coarse
+    found = best_of_all(Judge(sketch, 3, 0), 3, 0)
+    assert adjusted_rand_score(kind, found) > 0.6
+    gaps = classical.graph(sketch, 3, 0)
+    assert adjusted_rand_score(kind, gaps) < 0.5
+
+
+def test_rounded_values_leave_no_gaps() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=1500)
+    points = np.round(np.array([[0, 0], [6, 0], [0, 6]])[labels] + rng.normal(size=(1500, 2)))
+    x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
+    sketch = Sketch(x, 0)
+    assert not sketch.is_coarse
+    assert adjusted_rand_score(labels, best_of_all(Judge(sketch, 3, 0), 3, 0)) > 0.95
+    assert settle_components(points, TrainingConfig(components="auto")).k == 3
+
+
+def test_heavy_tails_are_no_gaussians() -> None:
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.standard_t(3, (1500, 5)).astype(np.float32))
+    judge = Judge(Sketch(unscaled(x), 0), 1, 0)
+    assert judge.mixture is not None
+    assert gaussians.tails(judge.mixture, judge.sketch.smooth) > 2
+    assert judge.trusted is None
+    normal = rng.normal(size=(1500, 5)).astype(np.float32)
+    one = gaussians.fit(normal, 1, 0)
+    assert one is not None
+    assert gaussians.tails(one, normal) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("clusters", "n"), [(1, 200), (5, 150), (4, 300)])
+def test_clusters_of_few_embeddings_are_counted(clusters: int, n: int) -> None:
+    rng = np.random.default_rng(clusters)
+    centres = rng.normal(0, 0.4, (clusters, 384))
+    points = centres[np.arange(n) % clusters] + rng.normal(size=(n, 384))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    assert settle_components(points, TrainingConfig(components="auto")).k == clusters

@@ -11,6 +11,8 @@ from trainer.starts import classical, gaussians, learned
 from trainer.starts.judge import Judge
 from trainer.starts.sketch import Features, Labels, Sketch
 
+LEADING = 5  # principal components, in which clusters of an embedding are counted
+
 
 def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
     """The configuration with K chosen from the points where it is to be. Raises InvalidPoints."""
@@ -19,9 +21,17 @@ def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
     check_points(points)
     x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
     sketch = Sketch(x, config.seed)
-    is_one = Judge(sketch, 1, config.seed).trusted is not None
-    k = 1 if is_one else classical.count_clusters(sketch)
+    k = _count(sketch, config.seed)
     return config.model_copy(update={"components": k})
+
+
+def _count(sketch: Sketch, seed: int) -> int:
+    if sketch.is_reduced:  # in all its dimensions no distance tells clusters apart
+        k = gaussians.count(sketch.smooth[:, :LEADING], classical.MAX_CLUSTERS, seed)
+        if k is not None:
+            return k
+    is_one = Judge(sketch, 1, seed).trusted is not None
+    return 1 if is_one else classical.count_clusters(sketch)
 
 
 def initial_partition(
@@ -48,8 +58,10 @@ def initial_partition(
 
 def best_of_all(judge: Judge, k: int, seed: int) -> Labels:
     """The Gaussians' partition where the clusters are such, else the one of lowest cut, and of
-    equals the simplest."""
+    equals the simplest; of points of few values, where gaps tell categories apart, k-means'."""
     sketch = judge.sketch
+    if sketch.is_coarse:
+        return classical.kmeans(sketch.rows, k, seed)
     if judge.trusted is not None:
         return gaussians.partition(judge.trusted, sketch.rows)
     candidates = [classical.kmeans(sketch.rows, k, seed)]

@@ -11,6 +11,8 @@ from threadpoolctl import threadpool_limits
 from trainer.starts.sketch import Features, Floats, Labels
 
 STARTS, RIDGE = 5, 1e-4
+FEWEST = 4  # points a Gaussian
+COUNT_STARTS, PATIENCE, LIKE = 2, 3, 0.1  # of a count: how far tails may be from those of Gaussians
 MOST = 50  # Gaussians; more take too long
 FULL_COST = 1 << 29  # products of full covariances with all points that a step may take
 SURE = 1e-12  # the least responsibility that counts
@@ -19,7 +21,7 @@ SURE = 1e-12  # the least responsibility that counts
 def fit(rows: Features, k: int, seed: int) -> GaussianMixture | None:
     """The mixture of k Gaussians, whose covariances have the shape of lowest BIC (Fraley & Raftery,
     2002): (n, D). None when there are too few points, or more Gaussians than 50."""
-    if k > MOST or len(rows) <= 4 * k:
+    if k > MOST or len(rows) <= FEWEST * k:
         return None
     return _best(rows, k, seed, _shapes(len(rows), rows.shape[1], 2 * k), STARTS)
 
@@ -30,6 +32,33 @@ def suffices(mixture: GaussianMixture, rows: Features, seed: int) -> bool:
     starts = STARTS if twice == 2 else 1  # whether there are clusters at all hangs on it
     finer = _best(rows, twice, seed, _shapes(len(rows), rows.shape[1], twice), starts)
     return bool(mixture.bic(rows) < finer.bic(rows))
+
+
+def count(rows: Features, most: int, seed: int) -> int | None:
+    """How many Gaussians have the lowest BIC, of 1 up to ``most``: (n, D). None where they are not
+    what the points are: where their tails differ, or more would be better."""
+    best, lowest, in_vain = None, np.inf, 0
+    for k in range(1, min(most, len(rows) // FEWEST) + 1):
+        mixture = _best(rows, k, seed, _shapes(len(rows), rows.shape[1], k), COUNT_STARTS)
+        bic = mixture.bic(rows)
+        best, lowest, in_vain = (mixture, bic, 0) if bic < lowest else (best, lowest, in_vain + 1)
+        if best and in_vain == PATIENCE:
+            return best.n_components if abs(tails(best, rows) - 1) < LIKE else None
+    return None
+
+
+def tails(mixture: GaussianMixture, rows: Features) -> float:
+    """How heavy the tails of the clusters are: the mean fourth power of the distances of points
+    (n, D) from their Gaussian, as a share of what it is of Gaussians (Mardia, 1970)."""
+    x, d = rows.astype(np.float64), rows.shape[1]
+    labels = mixture.predict(x)
+    white = np.empty_like(x)
+    for j in range(mixture.n_components):
+        roots = mixture.precisions_cholesky_
+        root = roots if mixture.covariance_type == "tied" else roots[j]
+        whiten = root if root.ndim == 2 else np.diag(np.broadcast_to(root, d))
+        white[labels == j] = (x[labels == j] - mixture.means_[j]) @ whiten
+    return float(np.square(np.square(white).sum(1)).mean() / (d * (d + 2)))
 
 
 def partition(mixture: GaussianMixture, rows: Features) -> Labels:

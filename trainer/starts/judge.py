@@ -9,6 +9,8 @@ from trainer.random import derived_seed
 from trainer.starts import gaussians
 from trainer.starts.sketch import Labels, Sketch
 
+HEAVY = 1.1  # tails, as a share of those of Gaussians
+
 
 class Judge:
     """How badly a partition of the points separates them; lower is better.
@@ -24,13 +26,15 @@ class Judge:
     @cached_property
     def mixture(self) -> GaussianMixture | None:
         """K Gaussians, whether or not the clusters are such; None for too few points."""
-        return gaussians.fit(self.sketch.rows, self._k, self._seed)
+        return gaussians.fit(self.sketch.smooth, self._k, self._seed)
 
     @cached_property
     def trusted(self) -> GaussianMixture | None:
         """The Gaussians, if the clusters are such."""
-        mixture, rows = self.mixture, self.sketch.rows
-        return mixture if mixture and gaussians.suffices(mixture, rows, self._seed) else None
+        mixture, rows = self.mixture, self.sketch.smooth
+        if mixture is None or self.sketch.is_coarse or gaussians.tails(mixture, rows) > HEAVY:
+            return None
+        return mixture if gaussians.suffices(mixture, rows, self._seed) else None
 
     def score(self, partition: Tensor) -> float:
         """Of a partition, (N,)."""

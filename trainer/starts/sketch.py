@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from trainer.points import ScaledPoints
 from trainer.random import derived_seed
+from trainer.starts.dequantise import dequantise
 from trainer.starts.graph import NeighbourGraph
 
 SKETCH_POINTS = 10_000
@@ -26,7 +27,10 @@ Floats = NDArray[np.float64]
 
 
 class Sketch:
-    """At most 10,000 points as rows of at most 100 features, and their neighbour graph."""
+    """At most 10,000 points as rows of at most 100 features, and their neighbour graph.
+
+    ``smooth`` are the rows without the steps of discrete values; rows of few values are coarse.
+    """
 
     def __init__(self, x: ScaledPoints, seed: int) -> None:
         self._x = x
@@ -43,14 +47,22 @@ class Sketch:
             with threadpool_limits(1), np.errstate(invalid="ignore"):  # equal points: 0 / 0
                 self._pca.fit(rows)
         self.rows: Features = self.features(rows)
+        self.smooth, self.is_coarse = self.rows, False
+        if self._pca is None and len(x.shape) == 1:  # images and components have no steps
+            self.smooth, self.is_coarse = dequantise(self.rows, derived_seed(seed, "smooth"))
 
     def __len__(self) -> int:
         return len(self.index)
 
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the rows are principal components, the first of most variance."""
+        return self._pca is not None
+
     @cached_property
     def graph(self) -> NeighbourGraph:
         """The neighbour graph of the sample."""
-        return NeighbourGraph(self.rows)
+        return NeighbourGraph(self.smooth)
 
     def features(self, rows: Features) -> Features:
         """Any points' features: (n, D) -> (n, at most 100)."""
