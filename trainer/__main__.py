@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from api_schemas.training import Components, PresetName, TrainingOptions
 from trainer.command import run
@@ -40,8 +40,13 @@ def _run_all(ranks: int, argv: list[str]) -> int:
         return abs(status or 0)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    parser = _Parser(prog="python -m trainer", description=__doc__)
     parser.add_argument("points", type=Path, help="NPY file (N, D), (N, H, W) or (N, C, H, W)")
     parser.add_argument("--components", type=_count, required=True, help="K, or auto")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")

@@ -101,24 +101,24 @@ def restore(data: bytes, device: torch.device, processes: int = 1) -> TrainingSt
     )
 
 
-def keep_checkpoint(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint; the one before stays beside it until the next."""
+def keep_checkpoint(path: Path, state: TrainingState, run: str) -> None:
+    """Write a run's checkpoint; the one before stays beside it until the next."""
     if path.exists():
         os.replace(path, _previous(path))
-    write_atomically(path, checkpoint_bytes(state))
+    write_atomically(path, checkpoint_bytes(state, run))
 
 
-def last_checkpoint(path: Path, device: torch.device) -> TrainingState | None:
+def last_checkpoint(path: Path, device: torch.device, run: str) -> TrainingState | None:
     """The state to go on from: the last checkpoint that is whole, or None where there is none.
 
-    Raises DamagedState when none of those that are there is whole.
+    Raises DamagedState when none of those that are there is whole, or it is of another run.
     """
     damage: DamagedState | None = None
     for candidate in (path, _previous(path)):
         if not candidate.exists():
             continue
         try:
-            return restore(candidate.read_bytes(), device)
+            return _restore_own(candidate.read_bytes(), device, run)
         except DamagedState as error:
             damage = damage or DamagedState(f"{path}: {error}; remove it to train anew")
     if damage:
@@ -130,6 +130,12 @@ def forget_checkpoints(path: Path) -> None:
     """Remove what `keep_checkpoint` wrote."""
     path.unlink(missing_ok=True)
     _previous(path).unlink(missing_ok=True)
+
+
+def _restore_own(data: bytes, device: torch.device, run: str) -> TrainingState:
+    if unpack(data, WHOLE, WITHIN)[1]["run"] != run:
+        raise DamagedState("it is of another run")
+    return restore(data, device)
 
 
 def _previous(path: Path) -> Path:

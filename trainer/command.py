@@ -1,5 +1,6 @@
 """What each process of `python -m trainer` does."""
 
+import hashlib
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -19,10 +20,11 @@ from trainer.checkpoint import (
 from trainer.devices import choose_device
 from trainer.errors import RankLost, TrainerError
 from trainer.loop import Report, train
+from trainer.mixture import MODEL
 from trainer.npy import map_npy
-from trainer.points import Points, check_points
+from trainer.points import Points, check_points, chunks
 from trainer.ranks import Ranks, Seat, joined_ranks
-from trainer.state import TrainingState, is_of_run
+from trainer.state import TrainingState
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -33,8 +35,10 @@ def run(seat: Seat, arguments: Namespace) -> int:
         _check_and_train(seat, arguments)
     except RankLost as error:
         return _complain(seat, str(error), status=1)
-    except (TrainerError, OSError) as error:
+    except TrainerError as error:
         return _complain(seat, str(error))
+    except OSError as error:
+        return _complain(seat, f"{error.filename}: {error.strerror}")
     except ValidationError as error:
         first = error.errors()[0]
         return _complain(seat, f"{first['loc'][0]}: {first['msg']}")
@@ -62,15 +66,14 @@ def _train(
 ) -> None:
     """The first process speaks, keeps checkpoints and saves; all others only compute."""
     checkpoint = arguments.out / CHECKPOINT
-    resume = _resume(checkpoint, device, ranks)
-    if resume and not is_of_run(resume, points, config):
-        raise TrainerError(f"{checkpoint} is of another run; remove it to start anew")
+    name = name_of_run(points, config) if ranks.is_first else ""
+    resume = _resume(checkpoint, device, name, ranks)
     if resume and ranks.is_first:
         print(f"going on after iteration {resume.iteration}", file=sys.stderr)
 
     def after_iteration(state: TrainingState, report: Report) -> None:
         if ranks.is_first:
-            keep_checkpoint(checkpoint, state)
+            keep_checkpoint(checkpoint, state, name)
             print(_line(report), file=sys.stderr)
 
     fit = train(
@@ -89,9 +92,23 @@ def _train(
         print(arguments.out)
 
 
-def _resume(checkpoint: Path, device: torch.device, ranks: Ranks) -> TrainingState | None:
-    """What the first process has kept, for all of them: they may be on machines of their own."""
-    kept = last_checkpoint(checkpoint, device) if ranks.is_first else None
+def name_of_run(points: Points, config: TrainingConfig) -> str:
+    """A hash of what is trained, and how."""
+    told = f"{config.model_dump_json()} {points.dtype} {points.shape}"
+    digest = hashlib.sha256(told.encode())
+    for part in chunks(points):
+        digest.update(np.ascontiguousarray(points[part]).data)
+    return digest.hexdigest()
+
+
+def _resume(checkpoint: Path, device: torch.device, run: str, ranks: Ranks) -> TrainingState | None:
+    """What the first process has kept, for all of them: they may be on machines of their own.
+
+    Raises TrainerError where a finished model would be overwritten.
+    """
+    kept = last_checkpoint(checkpoint, device, run) if ranks.is_first else None
+    if ranks.is_first and kept is None and (checkpoint.parent / MODEL).exists():
+        raise TrainerError(f"{checkpoint.parent} holds a model already; choose another folder")
     data = ranks.of_first(checkpoint_bytes(kept) if kept else b"", device)
     return restore(data, device) if data else None
 

@@ -21,7 +21,8 @@ def choose_device(name: str | None = None) -> torch.device:
         device = torch.device(name or "cpu")
         torch.zeros(1, device=device).item()  # one that holds no numbers is none
     except (RuntimeError, AssertionError) as error:
-        raise InvalidConfig("device", f"{name!r} can't be used: {error}") from error
+        first = str(error).partition(".")[0].partition("\n")[0]
+        raise InvalidConfig("device", f"device {name!r} can't be used: {first}") from error
     return device
 
 

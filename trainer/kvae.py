@@ -104,11 +104,15 @@ class KVAE(ClusterMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ha
         """
         return self._fitted().log_likelihood(self._points(X))
 
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Mean of `score_samples`, by which searches for parameters compare; ``y`` is ignored."""
+        return float(self.score_samples(X).mean())
+
     def sample(self, n_samples: int = 1) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
         """Points of the mixture, (n_samples, *shape), and the component of each, (n_samples,)."""
         mixture = self._fitted()
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, not {n_samples}")
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be an integer of at least 1, not {n_samples!r}")
         points, components = mixture.sample(n_samples, seed=self._seed())
         return points, components
 
@@ -136,6 +140,8 @@ class KVAE(ClusterMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ha
         for name in options.keys() - TrainingOptions.model_fields.keys():
             raise InvalidConfig(name, f"options: there is none named {name!r}")
         k = self.n_components
+        if k != "auto" and (isinstance(k, bool) or not isinstance(k, Integral)):
+            raise InvalidConfig("n_components", f"n_components: an integer or 'auto', not {k!r}")
         try:
             k = int(k) if isinstance(k, Integral) else k  # numpy's integers are none to pydantic
             return training_config(k, self._seed(), self.preset, **options)

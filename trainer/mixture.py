@@ -21,6 +21,7 @@ from trainer.random import Draws, random_stream
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import TrainingState
 
+MODEL = "mixture.safetensors"  # in a folder
 SAMPLE_CHUNK_VALUES = 1 << 22
 DENSITY_CHUNK_VALUES = 1 << 22  # in the widest layer, of all components
 REFERENCE_POINTS = 1_000  # training points, at random, that outliers are judged by
@@ -228,14 +229,14 @@ class Mixture:
         """Write mixture.safetensors, all that `load` needs, and mixture.json, for people."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "mixture.safetensors", self.to_bytes())
+        write_atomically(folder / MODEL, self.to_bytes())
         text = json.dumps(self.describe(), indent=2) + "\n"
         write_atomically(folder / "mixture.json", text.encode())
 
     @classmethod
     def load(cls, folder: Path | str, device: torch.device | None = None) -> "Mixture":
         """Inverse of `save`. Raises DamagedState or OSError."""
-        return cls.from_bytes((Path(folder) / "mixture.safetensors").read_bytes(), device)
+        return cls.from_bytes((Path(folder) / MODEL).read_bytes(), device)
 
     def _check(self, points: Points) -> None:
         """Raise InvalidPoints unless these are points of the kind trained on."""

@@ -12,12 +12,14 @@ from torch import Tensor
 from trainer.errors import InvalidPoints
 
 Points = NDArray[np.generic]
+Values = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 CHUNK_VALUES = 1 << 22
 MAX_DIMENSIONS = 1 << 20
 KEPT_VALUES = 1 << 26  # 256 MiB of float32
 QUARTILE_POINTS = 10_000  # that tell how far a column's values usually reach
 OUTLYING = 20.0  # interquartile ranges from the quartiles, from where a value counts as if there
+ROUNDING = 1e-14  # of the mean: values that differ by less are one
 FARTHEST = 1e6  # standard deviations; what is farther is as far, as its square must be finite
 
 
@@ -95,8 +97,10 @@ class Scaling:
             return cls(np.array([lowest]), np.array([(highest - lowest) or 1.0]))
         low, high = _reach(points)
         mean = _mean(points, lambda x: x.clip(low, high))
-        std = np.sqrt(_mean(points, lambda x: np.square(x.clip(low, high) - mean)))
-        constant = std <= 1e-12 * np.abs(mean)
+        spread = _spread(points, lambda x: x.clip(low, high))
+        constant = spread <= ROUNDING * np.abs(mean)
+        unit = np.where(constant, 1.0, spread)  # squares of minute values would be 0
+        std = unit * np.sqrt(_mean(points, lambda x: np.square((x.clip(low, high) - mean) / unit)))
         return cls(mean, np.where(constant, 1.0, std))
 
     def apply(self, points: Points, device: torch.device) -> Tensor:
@@ -168,8 +172,14 @@ def _reach(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return first - reach, third + reach
 
 
-def _mean(
-    points: Points, of: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> NDArray[np.float64]:
+def _spread(points: Points, of: Values) -> NDArray[np.float64]:
+    highest, lowest = np.full(points.shape[1], -np.inf), np.full(points.shape[1], np.inf)
+    for part in chunks(points):
+        values = of(np.asarray(points[part], np.float64))
+        highest, lowest = np.maximum(highest, values.max(0)), np.minimum(lowest, values.min(0))
+    return np.asarray(highest - lowest, np.float64)
+
+
+def _mean(points: Points, of: Values) -> NDArray[np.float64]:
     total = sum(of(np.asarray(points[part], np.float64)).sum(0) for part in chunks(points))
     return np.asarray(total / len(points), np.float64)

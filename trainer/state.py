@@ -3,7 +3,6 @@
 from copy import deepcopy
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,19 +104,6 @@ def check_config(config: TrainingConfig, shape: tuple[int, ...]) -> None:
     for wrong, param, message in objections:
         if wrong:
             raise InvalidConfig(param, message)
-
-
-def is_of_run(state: TrainingState, points: Points, config: TrainingConfig) -> bool:
-    """Whether a state came from training these points this way, as far as it can tell."""
-    settled = config
-    if config.components == "auto":
-        settled = config.model_copy(update={"components": state.config.components})
-    if state.config != settled or (len(state.partition), *state.point_shape) != points.shape:
-        return False
-    scaling = Scaling.fit(points)
-    return np.array_equal(scaling.shift, state.scaling.shift) and np.array_equal(
-        scaling.scale, state.scaling.scale
-    )
 
 
 def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:

@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.points import three_blobs
@@ -84,7 +85,7 @@ def test_samples() -> None:
     assert kvae.sample()[0].shape == (1, 2)
     kvae.set_params(random_state=np.random.RandomState(0))
     assert (kvae.sample(9)[0] != kvae.sample(9)[0]).all()
-    with pytest.raises(ValueError, match="n_samples must be at least 1"):
+    with pytest.raises(ValueError, match="n_samples must be an integer"):
         kvae.sample(0)
 
 
@@ -217,8 +218,10 @@ def test_bad_points_are_told(points: Any, said: str) -> None:
     ("parameters", "said"),
     [
         ({"n_components": 0}, "n_components: Input should be greater than or equal to 1, not 0"),
-        ({"n_components": 1.5}, "n_components: Input should be a valid integer"),
-        ({"n_components": "many"}, "n_components: Input should be a valid integer"),
+        ({"n_components": 1.5}, "n_components: an integer or 'auto', not 1.5"),
+        ({"n_components": "many"}, "n_components: an integer or 'auto', not 'many'"),
+        ({"n_components": True}, "n_components: an integer or 'auto', not True"),
+        ({"n_components": "2"}, "n_components: an integer or 'auto', not '2'"),
         ({"n_components": 61}, "61 components need at least as many points; there are 60"),
         ({"preset": "best"}, "preset: there is none named 'best'"),
         ({"options": {"epoch": 3}}, "options: there is none named 'epoch'"),
@@ -236,10 +239,24 @@ def test_bad_parameters_are_told(parameters: dict[str, Any], said: str) -> None:
         clone(tiny()).set_params(**parameters).fit(points)
 
 
+def test_a_search_for_the_number_of_components() -> None:
+    points, _ = three_blobs(150)
+    search = GridSearchCV(tiny(), {"n_components": [1, 3]}, cv=2).fit(points)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    held_out = search.best_estimator_.score_samples(points)
+    assert search.score(points) == pytest.approx(held_out.mean(), rel=1e-3)
+
+
 def test_the_wrong_parameter_is_named() -> None:
     with pytest.raises(InvalidConfig) as error:
         KVAE(0).fit(np.zeros((9, 3)))
     assert error.value.param == "n_components"
+
+
+@pytest.mark.parametrize("n", [0, 2.5, "3"])
+def test_samples_are_counted(n: Any) -> None:
+    with pytest.raises(ValueError, match="n_samples must be an integer of at least 1"):
+        tiny().fit(three_blobs(60)[0]).sample(n)
 
 
 def test_an_estimator_that_is_not_fitted_says_so() -> None:

@@ -11,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.points import three_blobs
-from trainer import Mixture, TrainingConfig, checkpoint_bytes, train
+from trainer import Mixture, TrainingState
 from trainer.__main__ import main
+from trainer.checkpoint import keep_checkpoint
 from trainer.command import CHECKPOINT
+from trainer.mixture import MODEL
 
 FEW = ("pretraining_epochs", "epochs", "estimator_epochs")
 
@@ -48,28 +50,52 @@ def test_trains_from_a_file(points_file: Path, tmp_path: Path) -> None:
     assert not (out / CHECKPOINT).exists()
 
 
-def test_goes_on_from_its_checkpoint(
+def test_goes_on_from_its_own_checkpoint(
     points_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "model"
-    out.mkdir()
-    config = TrainingConfig(components=3, iterations=1)
-    saved: list[bytes] = []
-    train(
-        np.load(points_file),
-        config,
-        on_iteration=lambda state, report: saved.append(checkpoint_bytes(state)),
-    )
-    (out / CHECKPOINT).write_bytes(saved[0])
-    arguments = [str(points_file), "--components", "3", "--out", str(out)]
-    assert main([*arguments, "--iterations", "2"]) == 2
-    assert "of another run" in capsys.readouterr().err
+    arguments = ["--components", "3", "--out", str(out), "--iterations"]
+    checkpoint = out / CHECKPOINT
+
+    def interrupt(path: Path, state: TrainingState, run: str) -> None:
+        keep_checkpoint(path, state, run)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.command.keep_checkpoint", interrupt)
+        assert main([str(points_file), *arguments, "1"]) == 130
+    assert checkpoint.exists()
     other = tmp_path / "other.npy"
-    np.save(other, np.load(points_file) + 1)
-    assert main([str(other), *arguments[1:], "--iterations", "1"]) == 2
-    assert "of another run" in capsys.readouterr().err
-    assert main([*arguments, "--iterations", "1"]) == 0
+    np.save(other, np.load(points_file)[::-1])
+    for elsewhere in ([str(points_file), *arguments, "2"], [str(other), *arguments, "1"]):
+        capsys.readouterr()
+        assert main(elsewhere) == 2
+        assert "it is of another run; remove it to train anew" in capsys.readouterr().err
+    assert main([str(points_file), *arguments, "1"]) == 0
     assert capsys.readouterr().err == "going on after iteration 1\n"
+    before = (out / MODEL).read_bytes()
+    assert main([str(other), *arguments, "1"]) == 2
+    assert f"{out} holds a model already" in capsys.readouterr().err
+    assert (out / MODEL).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--components", "3"], "the following arguments are required: points, --out"),
+        (["x.npy", "--out", "m", "--components", "three"], "'three' is neither a number nor auto"),
+        (["x.npy", "--out", "m", "--components", "3", "--set", "epoch=1"], "is not NAME=VALUE"),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    message = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said in message
+    assert len(message.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +155,7 @@ def test_a_device_that_is_not_there(
     for device in ("abacus", "cuda:99"):
         assert main([*arguments, "--device", device]) == 2
         message = capsys.readouterr().err
-        assert message.startswith(f"error: '{device}' can't be used")
+        assert message.startswith(f"error: device '{device}' can't be used: ")
         assert len(message.splitlines()) == 1
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--threads", "-1"])

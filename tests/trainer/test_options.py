@@ -316,13 +316,13 @@ def test_restarts_need_a_best_to_keep() -> None:
 
 def test_a_torn_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    assert last_checkpoint(path, CPU) is None
-    train(three_blobs()[0], quick(), on_iteration=lambda s, r: keep_checkpoint(path, s))
-    whole = last_checkpoint(path, CPU)
+    assert last_checkpoint(path, CPU, "run") is None
+    train(three_blobs()[0], quick(), on_iteration=lambda s, r: keep_checkpoint(path, s, "run"))
+    whole = last_checkpoint(path, CPU, "run")
     bytes_of_whole = path.read_bytes()
     for damaged in (bytes_of_whole[:-1], bytes_of_whole[:-400] + bytes(400)):
         path.write_bytes(damaged)
-        before = last_checkpoint(path, CPU)
+        before = last_checkpoint(path, CPU, "run")
         assert before is not None
         assert before.iteration == 1
     assert whole is not None
@@ -330,6 +330,6 @@ def test_a_torn_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     before_path = tmp_path / "checkpoint.previous.safetensors"
     before_path.write_bytes(b"torn")
     with pytest.raises(DamagedState, match=r"checkpoint\.safetensors: .*; remove it to train anew"):
-        last_checkpoint(path, CPU)
+        last_checkpoint(path, CPU, "run")
     forget_checkpoints(path)
     assert not list(tmp_path.iterdir())

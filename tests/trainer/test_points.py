@@ -63,8 +63,9 @@ def test_a_rare_feature_keeps_its_spread() -> None:
     assert Scaling.fit(points).scale == pytest.approx(points.std())
 
 
-def test_small_units_are_not_constant() -> None:
-    points = np.random.default_rng(0).normal(0, 1e-15, (100, 1))
+@pytest.mark.parametrize(("centre", "unit"), [(0, 1e-15), (0, 1e-165), (1e13, 2), (-1e9, 1e-3)])
+def test_small_units_are_not_constant(centre: float, unit: float) -> None:
+    points = np.random.default_rng(0).normal(centre, unit, (100, 1))
     assert Scaling.fit(points).apply(points, CPU).std() == pytest.approx(1, rel=0.02)
 
 

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from api_schemas.training import training_config
 from tests.points import three_blobs
 from trainer import checkpoint_bytes, restore, train
-from trainer.command import CHECKPOINT
+from trainer.command import CHECKPOINT, name_of_run
 from trainer.ranks import Ranks, Seat
 from trainer.vae import VAEStack
 
@@ -50,7 +50,8 @@ def test_only_the_first_needs_the_checkpoint(tmp_path: Path) -> None:
     few: dict[str, Any] = {name: float(value) for name, value in (o.split("=") for o in FEW)}
     saved: list[bytes] = []
     config = training_config(3, iterations=2, **few)
-    alone = train(points, config, on_iteration=lambda s, _: saved.append(checkpoint_bytes(s)))
+    name = name_of_run(points, config)
+    alone = train(points, config, on_iteration=lambda s, _: saved.append(checkpoint_bytes(s, name)))
     settings = [word for option in FEW for word in ("--set", option)]
     started = []
     for rank in range(2):
