@@ -44,8 +44,8 @@ class Column(BaseModel):
     name: str
     type: ColumnType
     dtype: PixelType | None = Field(None, description="of pixels, which samples have as well")
-    missing: int = Field(0, description="values that the upload lacks")
-    min: float | None = Field(None, description="of the values that are there; not of categories")
+    missing: int = Field(0, description="values that the upload lacks, also in rows left out")
+    min: float | None = Field(None, description="of the values that stay; not of categories")
     max: float | None = None
     mean: float | None = Field(None, description="of booleans the share that is true")
     categories: list[str] | None = Field(

@@ -91,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         webhooks=webhooks.router,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     refusals = problems.responses(401, 403, 415, 429, 500)
     # those first that are asked most: each router before costs a request a look at all its routes

@@ -99,6 +99,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405 and "route" in request.scope:
         # the router tells the methods of one route, and several may have this path
         methods = request.app.openapi()["paths"].get(request.scope["route"].path, {})
+        methods = {*methods, "head"} if "get" in methods else methods  # see HeadAsGet
         answer.headers["Allow"] = ", ".join(sorted(methods)).upper() or answer.headers["Allow"]
     return answer
 

@@ -29,6 +29,7 @@ class GuardedRoute(APIRoute):
         # FastAPI's look at each parameter takes longer than assigning a point
         without_query = self.endpoint if _needs_query_alone(self) else handle
         takes_several = _query_of(self.dependant)
+        negotiates = any(field.alias == "accept" for field in self.dependant.header_params)
 
         async def guarded(request: Request) -> Response:
             request.state.caller = await admitted(request)
@@ -37,11 +38,14 @@ class GuardedRoute(APIRoute):
                 raise UnsupportedMediaType("unsupported_encoding", detail)
             if self.body_field:
                 _check_json(request)
-            if not request.scope["query_string"]:
-                answer: Response = await without_query(request)
-                return answer
-            refuse_query(request, takes_several)
-            return await handle(request)
+            if request.scope["query_string"]:
+                refuse_query(request, takes_several)
+                answer: Response = await handle(request)
+            else:
+                answer = await without_query(request)
+            if negotiates:
+                answer.headers.add_vary_header("Accept")
+            return answer
 
         return guarded
 

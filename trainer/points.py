@@ -20,6 +20,7 @@ KEPT_VALUES = 1 << 26  # 256 MiB of float32
 QUARTILE_POINTS = 10_000  # that tell how far a column's values usually reach
 OUTLYING = 20.0  # interquartile ranges from the quartiles, from where a value counts as if there
 ROUNDING = 1e-14  # of the mean: values that differ by less are one
+ROUNDING_OF_TWO = 1e-6  # of the variance that rounding may take
 FARTHEST = 1e6  # standard deviations; what is farther is as far, as its square must be finite
 
 
@@ -81,7 +82,9 @@ def inner_shape(point_shape: tuple[int, ...]) -> tuple[int, ...]:
 class Scaling:
     """The affine map from the data's units to the networks': (x - shift) / scale.
 
-    Tables are standardised a column, by what is not far out: one wild value hides no cluster.
+    Tables are standardised a column, by what is not far out: one wild value hides no cluster. A
+    column of two values is scaled by their distance: a rare flag does not outweigh all else, and
+    those of one category weigh about as much as a column of numbers.
     Images are mapped to [0, 1] by one shift and scale.
     """
 
@@ -95,13 +98,7 @@ class Scaling:
             lowest = min(float(points[part].min()) for part in chunks(points))
             highest = max(float(points[part].max()) for part in chunks(points))
             return cls(np.array([lowest]), np.array([(highest - lowest) or 1.0]))
-        low, high = _reach(points)
-        mean = _mean(points, lambda x: x.clip(low, high))
-        spread = _spread(points, lambda x: x.clip(low, high))
-        constant = spread <= ROUNDING * np.abs(mean)
-        unit = np.where(constant, 1.0, spread)  # squares of minute values would be 0
-        std = unit * np.sqrt(_mean(points, lambda x: np.square((x.clip(low, high) - mean) / unit)))
-        return cls(mean, np.where(constant, 1.0, std))
+        return cls(*_shift_and_scale(points))
 
     def apply(self, points: Points, device: torch.device) -> Tensor:
         """Networks' float32 points: (N, *point) -> (N, *inner_shape)."""
@@ -163,6 +160,24 @@ class ScaledPoints:
         return ((part, self.part(part)) for part in self.slices())
 
 
+def _shift_and_scale(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each column of a table: (D,) and (D,)."""
+    low, high = _reach(points)
+    lowest, highest = _extremes(points, lambda x: x.clip(low, high))
+    spread = highest - lowest
+    constant = spread <= ROUNDING * np.abs(highest)
+    unit = np.where(constant, 1.0, spread)  # squares of minute values would be 0
+
+    def within(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (x.clip(low, high) - lowest) / unit
+
+    mean = _mean(points, within)
+    variance = _mean(points, lambda x: np.square(within(x) - mean))
+    # no values from 0 to 1 vary more, and only if all are either (Bhatia & Davis, 2000)
+    has_two = variance >= (1 - ROUNDING_OF_TWO) * mean * (1 - mean)
+    return lowest + unit * mean, unit * np.where(constant | has_two, 1.0, np.sqrt(variance))
+
+
 def _reach(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The bounds of each column's values that are not far out: (D,) and (D,)."""
     every = -(-len(points) // QUARTILE_POINTS)
@@ -172,12 +187,12 @@ def _reach(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return first - reach, third + reach
 
 
-def _spread(points: Points, of: Values) -> NDArray[np.float64]:
+def _extremes(points: Points, of: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     highest, lowest = np.full(points.shape[1], -np.inf), np.full(points.shape[1], np.inf)
     for part in chunks(points):
         values = of(np.asarray(points[part], np.float64))
         highest, lowest = np.maximum(highest, values.max(0)), np.minimum(lowest, values.min(0))
-    return np.asarray(highest - lowest, np.float64)
+    return lowest, highest
 
 
 def _mean(points: Points, of: Values) -> NDArray[np.float64]:

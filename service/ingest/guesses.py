@@ -8,7 +8,7 @@ from api_schemas.datasets import Decimal
 from service.ingest.text import Fields, Sample, is_number, split
 
 DELIMITERS = ",;\t|"
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None")
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 QUOTED = re.compile(r'"[^"]*"')
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")

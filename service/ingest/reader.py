@@ -119,9 +119,7 @@ def _rows(source: Source, encoding: Encoding, statistics: Statistics, drop: bool
         values = np.asarray(piece, np.float64)
         first_row = statistics.rows
         encoding.check(values, first_row)
-        statistics.add(values)
-        if drop:
-            values = values[~np.isnan(values).any(1)]
+        values = statistics.add(values, drop)
         rows = max(1, CHUNK_VALUES // encoding.dimensions)  # a category becomes many columns
         for at in range(0, len(values), rows):
             yield encoding.expand(values[at : at + rows], first_row + at)

@@ -9,10 +9,11 @@ from api_schemas.datasets import Column
 
 MIN_ID_ROWS = 10
 NEARLY_EMPTY = 0.9
+EXACT_UP_TO = 2.0**53  # integers, as numbers of 64 bits
 
 
 class Statistics:
-    """Of values (n, columns), where NaN is missing."""
+    """Of values (n, columns), where NaN is missing. What is missing counts also in rows that go."""
 
     def __init__(self, columns: int) -> None:
         self.rows = 0
@@ -22,15 +23,23 @@ class Statistics:
         self.rising = np.ones(columns, bool)
         self.falling = np.ones(columns, bool)
         self._sum = np.zeros(columns)
+        self._present = np.zeros(columns, np.int64)
         self._last = np.empty((0, columns))
 
-    def add(self, values: NDArray[Any]) -> None:
-        """See the next rows."""
-        if not len(values):
-            return
+    def add(self, values: NDArray[Any], drop: bool = False) -> NDArray[np.float64]:
+        """See the next rows; those that stay, without those that lack a value if they are to go."""
         values = np.asarray(values, np.float64)
+        gaps = np.isnan(values)
         self.rows += len(values)
-        self.missing += np.isnan(values).sum(0)
+        self.missing += gaps.sum(0)
+        if drop:
+            values, gaps = values[~gaps.any(1)], gaps[~gaps.any(1)]
+        if len(values):
+            self._present += len(values) - gaps.sum(0)
+            self._see(values)
+        return values
+
+    def _see(self, values: NDArray[np.float64]) -> None:
         self.min = np.fmin(self.min, np.fmin.reduce(values))
         self.max = np.fmax(self.max, np.fmax.reduce(values))
         self._sum += np.nansum(values, 0)
@@ -41,9 +50,9 @@ class Statistics:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Of the values that are there; NaN where there are none."""
+        """Of the values that stay; NaN where there are none."""
         with np.errstate(invalid="ignore"):
-            mean: NDArray[np.float64] = self._sum / (self.rows - self.missing)
+            mean: NDArray[np.float64] = self._sum / self._present
         return mean
 
     def report(self, columns: list[Column]) -> list[Column]:
@@ -59,12 +68,15 @@ class Statistics:
 
     def warnings(self, columns: list[Column]) -> list[str]:
         """What a person should look at before training."""
-        constant = self.min == self.max
+        huge = np.fmax(np.abs(self.min), np.abs(self.max)) > EXACT_UP_TO
+        constant = (self.min == self.max) & ~huge
         ordered = (self.rising | self.falling) & (self.rows >= MIN_ID_ROWS)
         missing = self.missing / max(self.rows, 1)
         said: list[str] = []
         for at, column in enumerate(columns):
             name = f"column {column.name!r}"
+            if huge[at] and column.type == "integer":
+                said.append(f"{name} has numbers beyond 2^53, whose last digits are lost")
             if constant[at]:
                 said.append(f"{name} is constant")
             if ordered[at] and column.type == "integer":

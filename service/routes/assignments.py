@@ -3,14 +3,15 @@
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
-from api_schemas.common import Page
+from api_schemas.common import PAGE_LIMIT, Closed, Page
+from api_schemas.inference import FORMAT
 from api_schemas.models import AssignedRow
 from service import answers, assign_jobs, assignments, media, models, openapi, rankings
 from service.dependencies import Parts, PartsDep
 from service.errors import InvalidInput
-from service.paging import AfterRow, Limit
 from service.problems import responses
 from service.routing import GuardedRoute
 
@@ -22,11 +23,26 @@ ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type: {"schema": openapi.BINARY} for media_type in WHOLE}}
 }
 
-ORDER = "of the pages: by row, the lowest confidence first, or the highest outlier score first"
+OF_PAGES = ("order", "after", "limit")
+
+
+class AssignmentsQuery(Closed):
+    """Which assignments, and as what: pages have an order, a place and a length."""
+
+    component: int | None = Field(None, description="none: of all")
+    order: rankings.Order = Field(
+        "row",
+        description="by row, the lowest confidence first, or the highest outlier score first",
+    )
+    after: int = Field(-1, ge=-1, lt=2**62, description="last_id of the page before")
+    limit: int = Field(20, ge=1, le=PAGE_LIMIT)
+    format: Literal["json", "csv", "parquet", "arrow", "npy"] | None = Field(
+        None, description=FORMAT
+    )
+
 
 Accept = Annotated[str | None, Header()]
-Format = Annotated[Literal["json", "csv", "parquet", "arrow", "npy"] | None, media.FORMAT]
-Order = Annotated[rankings.Order, Query(description=ORDER)]
+Chosen = Annotated[AssignmentsQuery, Query()]
 
 
 @router.get(
@@ -36,27 +52,20 @@ Order = Annotated[rankings.Order, Query(description=ORDER)]
     responses=ANSWER | responses(404, 406, 422, 503),
 )
 def list_assignments(
-    parts: PartsDep,
-    ref: str,
-    component: int | None = None,
-    order: Order = "row",
-    after: AfterRow = -1,
-    limit: Limit = 20,
-    format: Format = None,
-    accept: Accept = None,
+    parts: PartsDep, ref: str, query: Chosen, accept: Accept = None
 ) -> Page[AssignedRow] | Response:
     """The components of the training points, all or those of one component.
 
     As JSON a page; as NPY (a structured array), CSV, Parquet or Arrow stream the whole, in records
     of `row`, `component`, `confidence` and `outlier_score`, which are in the order of the rows.
     """
-    media_type = media.choose(accept, TYPES, format)
+    media_type = media.choose(accept, TYPES, query.format)
     with parts.database.read() as session:
         model = models.get(session, ref)
-        if component is not None:
-            models.check_component(model.id, len(model.alpha), component)
+        if query.component is not None:
+            models.check_component(model.id, len(model.alpha), query.component)
         source = assignments.of_model(model)
-        return _assigned(parts, session, source, component, order, after, limit, media_type)
+        return _assigned(parts, session, source, query, media_type)
 
 
 @router.get(
@@ -66,43 +75,36 @@ def list_assignments(
     responses=ANSWER | responses(404, 406, 409, 422, 503),
 )
 def list_job_assignments(
-    parts: PartsDep,
-    job_id: str,
-    component: int | None = None,
-    order: Order = "row",
-    after: AfterRow = -1,
-    limit: Limit = 20,
-    format: Format = None,
-    accept: Accept = None,
+    parts: PartsDep, job_id: str, query: Chosen, accept: Accept = None
 ) -> Page[AssignedRow] | Response:
     """What an assign job has found, once it has succeeded: as `/models/{ref}/assignments`, with an
     `outlier_score` where that was asked for.
     """
-    media_type = media.choose(accept, TYPES, format)
+    media_type = media.choose(accept, TYPES, query.format)
     with parts.database.read() as session:
         job = assign_jobs.result(session, job_id)
-        if component is not None:
-            models.check_component(job.assigned_by or "", job.components or 0, component)
+        if query.component is not None:
+            models.check_component(job.assigned_by or "", job.components or 0, query.component)
         source = assignments.of_job(job)
-        return _assigned(parts, session, source, component, order, after, limit, media_type)
+        return _assigned(parts, session, source, query, media_type)
 
 
 def _assigned(
     parts: Parts,
     session: Session,
     source: assignments.Source,
-    component: int | None,
-    order: rankings.Order,
-    after: int,
-    limit: int,
+    query: AssignmentsQuery,
     media_type: str,
 ) -> Page[AssignedRow] | Response:
-    if media_type == media.JSON and order == "row":
-        return assignments.page(session, source, component, after, limit)
+    component = query.component
+    if media_type == media.JSON and query.order == "row":
+        return assignments.page(session, source, component, query.after, query.limit)
     if media_type == media.JSON:
-        return rankings.page(session, source, order, component, after, limit)
-    if order != "row":
-        raise InvalidInput.at("query", "order", msg=f"{media_type} is in the order of the rows")
+        return rankings.page(session, source, query.order, component, query.after, query.limit)
+    for name in OF_PAGES:
+        if name in query.model_fields_set and getattr(query, name) != "row":
+            msg = f"of pages, as JSON; {media_type} has all rows in their order"
+            raise InvalidInput.at("query", name, msg=msg)
     pieces = assignments.pieces(session, source, component)
 
     def write(file: IO[bytes]) -> None:

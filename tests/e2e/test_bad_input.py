@@ -49,7 +49,7 @@ def pickled() -> bytes:
     [
         (b"", 422, "invalid_file", "the file is empty"),
         (b"x,y\n1,2\n3,oops\n", 422, "invalid_file", "line 3, column 'y': 'oops' is not a number"),
-        (b"x,y\n1,nan\n", 422, "invalid_file", "line 2, column 'y': the value is missing"),
+        (b"x,y\n1,2\n3,nan\n", 422, "invalid_file", "line 3, column 'y': the value is missing"),
         (b"x,y\n1,inf\n", 422, "invalid_file", "line 2, column 'y': inf"),
         (pickled(), 422, "invalid_file", "pickled Python objects"),
         (pickle.dumps([[1.0]]), 415, "unsupported_format", "pickle"),
@@ -281,11 +281,21 @@ def test_other_media_types(client: Client) -> None:
         ("/jobs?after=", 422, "invalid_input", "query.after: String should match"),
         ("/models?after=default", 422, "invalid_input", "query.after: String should match"),
         ("/aliases?after=No", 422, "invalid_input", "query.after: String should match"),
+        ("/models/default/assignments?format=csv&limit=3", 422, "invalid_input", "of pages"),
+        ("/models/default/assignments?format=npy&after=3", 422, "invalid_input", "of pages"),
         ("/nowhere", 404, "not_found", "GET /nowhere"),
+        ("/jobs/", 404, "not_found", "GET /jobs/"),
     ],
 )
 def test_queries(client: Client, path: str, status: int, code: str, said: str) -> None:
     check(client.http.get(path), status, code, said)
+
+
+def test_what_a_path_takes_is_told(client: Client) -> None:
+    refused = client.http.post("/healthz")
+    check(refused, 405, "method_not_allowed", "POST /healthz")
+    assert refused.headers["allow"] == "GET, HEAD"
+    assert "Accept" in client.http.get("/sample").headers["vary"]
 
 
 def test_a_picture_of_too_many(client: Client) -> None:

@@ -90,10 +90,27 @@ def test_dropping(tmp_path: Path) -> None:
     points, array = read(HOMES, tmp_path, missing="drop", columns=["new", "rooms"])
     np.testing.assert_array_equal(array, [[1, 3], [1, 4]])
     assert points.warnings == [
-        "2 rows with missing values were left out; the others are numbered anew"
+        "2 rows with missing values were left out; the others are numbered anew",
+        "column 'new' is constant",
     ]
     assert points.rows == 2
-    assert points.columns[0].mean == pytest.approx(2 / 3)
+    new, rooms = points.columns
+    assert (new.min, new.max, new.mean) == (1, 1, 1)
+    assert (rooms.min, rooms.max, rooms.mean) == (3, 4, 3.5)
+    assert new.missing == rooms.missing == 1
+
+
+def test_words_for_missing_numbers_leave_integers(tmp_path: Path) -> None:
+    content = b"a\n1\nNaN\n3\nnan\n<NA>\n7\n"
+    points, array = read(content, tmp_path, missing="drop")
+    np.testing.assert_array_equal(array, [[1], [3], [7]])
+    assert (points.columns[0].type, points.columns[0].missing) == ("integer", 3)
+
+
+def test_numbers_that_lose_digits(tmp_path: Path) -> None:
+    first = 2**53 + 1
+    points, _ = read(f"a,b\n{first},1\n{first + 1},2\n".encode(), tmp_path)
+    assert points.warnings == ["column 'a' has numbers beyond 2^53, whose last digits are lost"]
 
 
 def test_missing_in_arrays(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_sure_guesses_are_not(content: bytes, tmp_path: Path) -> None:
         (b"x,y\n1,2,\n3,4,\n", {}, "line 2 has 3 columns, the first line 2"),
         (b"x,y,x\n1,2,3\n", {}, "column 'x' occurs twice"),
         (b'x,y\n"1,2\n3,4\n', {}, "line 3 has 1 columns, the first line 2"),
-        (npy(np.ones((2, 2))), {"header": True}, "header: it tells how to read CSV; this file is"),
+        (npy(np.ones((2, 2))), {"header": True}, "header: it tells how to read CSV; this is"),
     ],
 )
 def test_refusals(content: bytes, options: dict[str, Any], said: str, tmp_path: Path) -> None:

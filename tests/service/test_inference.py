@@ -113,7 +113,7 @@ def test_everything_as_arrays(served: Served, monkeypatch: pytest.MonkeyPatch) -
     ("path", "formats"),
     [
         ("/sample?n=5", ["json", "csv", "parquet", "arrow", "npy", "npz", "png"]),
-        ("/models/{}/assignments?limit=5", ["json", "csv", "parquet", "arrow", "npy"]),
+        ("/models/{}/assignments?component=1", ["json", "csv", "parquet", "arrow", "npy"]),
     ],
 )
 def test_the_format_goes_before_the_accept_header(

@@ -136,7 +136,7 @@ def test_constant_columns_are_warned_of(tmp_path: Path) -> None:
         (b"a,b\n1,2\n3,\n", "line 3, column 'b': the value is missing"),
         (b"a,b\n1,2\n3\n", "line 3 has 1 columns, the first line 2"),
         (b"a,a\n1,2\n", "column 'a' occurs twice"),
-        (b"a,b\n1,nan\n", "line 2, column 'b': the value is missing or NaN"),
+        (b"a,b\n1,2\n3,nan\n", "line 3, column 'b': the value is missing or NaN"),
         (b"a,b\n1,2\n-inf,2\n", "line 3, column 'a': -inf is not a finite number"),
         (b"a\n1\n\n3\n", "line 3, column 'a': the value is missing"),
         (b",".join(b"%d" % i for i in range(70_000)), "at most 65,536"),

@@ -59,7 +59,7 @@ def test_a_wild_value_sets_no_scale() -> None:
 
 def test_a_rare_feature_keeps_its_spread() -> None:
     points = np.zeros((100, 1))
-    points[:10] = 5
+    points[:10, 0] = np.arange(1, 11)
     assert Scaling.fit(points).scale == pytest.approx(points.std())
 
 
@@ -67,6 +67,17 @@ def test_a_rare_feature_keeps_its_spread() -> None:
 def test_small_units_are_not_constant(centre: float, unit: float) -> None:
     points = np.random.default_rng(0).normal(centre, unit, (100, 1))
     assert Scaling.fit(points).apply(points, CPU).std() == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.5])
+@pytest.mark.parametrize("values", [(0, 1), (-5, 20), (1e9, 1e9 + 3)])
+def test_two_values_are_one_apart(share: float, values: tuple[float, float]) -> None:
+    points = np.where(np.arange(5_000) < 5_000 * share, *map(float, values))[:, None]
+    x = Scaling.fit(points).apply(points, CPU)
+    assert (x.max() - x.min()).item() == pytest.approx(1, abs=1e-6)
+    third = points.copy()
+    third[7] = values[0] / 2 + values[1] / 2
+    assert Scaling.fit(third).scale == pytest.approx(third.std())
 
 
 def test_constant_columns_stay_finite() -> None:

@@ -175,8 +175,6 @@ def test_categories_are_no_clusters_by_themselves(seed: int) -> None:
     assert sketch.is_coarse
     found = best_of_all(Judge(sketch, 3, 0), 3, 0)
     assert adjusted_rand_score(kind, found) > 0.6
-    gaps = classical.graph(sketch, 3, 0)
-    assert adjusted_rand_score(kind, gaps) < 0.5
 
 
 def test_rounded_values_leave_no_gaps() -> None:
@@ -195,12 +193,12 @@ def test_heavy_tails_are_no_gaussians() -> None:
     x = torch.from_numpy(rng.standard_t(3, (1500, 5)).astype(np.float32))
     judge = Judge(Sketch(unscaled(x), 0), 1, 0)
     assert judge.mixture is not None
-    assert gaussians.tails(judge.mixture, judge.sketch.smooth) > 2
+    assert gaussians.excess(judge.mixture, judge.sketch.smooth) > 1
     assert judge.trusted is None
     normal = rng.normal(size=(1500, 5)).astype(np.float32)
     one = gaussians.fit(normal, 1, 0)
     assert one is not None
-    assert gaussians.tails(one, normal) == pytest.approx(1, abs=0.03)
+    assert abs(gaussians.excess(one, normal)) < 0.02
 
 
 @pytest.mark.parametrize(("clusters", "n"), [(1, 200), (5, 150), (4, 300)])

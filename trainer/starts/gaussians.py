@@ -12,7 +12,9 @@ from trainer.starts.sketch import Features, Floats, Labels
 
 STARTS, RIDGE = 5, 1e-4
 FEWEST = 4  # points a Gaussian
-COUNT_STARTS, PATIENCE, LIKE = 2, 3, 0.1  # of a count: how far tails may be from those of Gaussians
+COUNT_STARTS, PATIENCE = 2, 3
+LIKE = 0.05  # how far tails may be from those of Gaussians, as a share
+UPRIGHT = ("spherical", "diag")
 MOST = 50  # Gaussians; more take too long
 FULL_COST = 1 << 29  # products of full covariances with all points that a step may take
 SURE = 1e-12  # the least responsibility that counts
@@ -27,7 +29,10 @@ def fit(rows: Features, k: int, seed: int) -> GaussianMixture | None:
 
 
 def suffices(mixture: GaussianMixture, rows: Features, seed: int) -> bool:
-    """Whether the clusters are Gaussian: whether no mixture of twice as many has a lower BIC."""
+    """Whether the clusters are Gaussian: whether no mixture of twice as many has a lower BIC. Where
+    none can lean, nor may the tails be heavy: they bend such Gaussians away from the clusters."""
+    if mixture.covariance_type in UPRIGHT and excess(mixture, rows) > LIKE:
+        return False
     twice = 2 * mixture.n_components
     starts = STARTS if twice == 2 else 1  # whether there are clusters at all hangs on it
     finer = _best(rows, twice, seed, _shapes(len(rows), rows.shape[1], twice), starts)
@@ -43,13 +48,14 @@ def count(rows: Features, most: int, seed: int) -> int | None:
         bic = mixture.bic(rows)
         best, lowest, in_vain = (mixture, bic, 0) if bic < lowest else (best, lowest, in_vain + 1)
         if best and in_vain == PATIENCE:
-            return best.n_components if abs(tails(best, rows) - 1) < LIKE else None
+            return best.n_components if abs(excess(best, rows)) < LIKE else None
     return None
 
 
-def tails(mixture: GaussianMixture, rows: Features) -> float:
-    """How heavy the tails of the clusters are: the mean fourth power of the distances of points
-    (n, D) from their Gaussian, as a share of what it is of Gaussians (Mardia, 1970)."""
+def excess(mixture: GaussianMixture, rows: Features) -> float:
+    """By how much the tails of the clusters are heavier than those of Gaussians, beyond chance: the
+    mean fourth power of the distances of points (n, D) from their Gaussian is more by this share,
+    two standard errors aside (Mardia, 1970)."""
     x, d = rows.astype(np.float64), rows.shape[1]
     labels = mixture.predict(x)
     white = np.empty_like(x)
@@ -58,7 +64,9 @@ def tails(mixture: GaussianMixture, rows: Features) -> float:
         root = roots if mixture.covariance_type == "tied" else roots[j]
         whiten = root if root.ndim == 2 else np.diag(np.broadcast_to(root, d))
         white[labels == j] = (x[labels == j] - mixture.means_[j]) @ whiten
-    return float(np.square(np.square(white).sum(1)).mean() / (d * (d + 2)))
+    share = float(np.square(np.square(white).sum(1)).mean() / (d * (d + 2))) - 1
+    chance = 2 * np.sqrt(8 / (len(x) * d * (d + 2)))
+    return float(np.sign(share) * max(0.0, abs(share) - chance))
 
 
 def partition(mixture: GaussianMixture, rows: Features) -> Labels:

@@ -9,8 +9,6 @@ from trainer.random import derived_seed
 from trainer.starts import gaussians
 from trainer.starts.sketch import Labels, Sketch
 
-HEAVY = 1.1  # tails, as a share of those of Gaussians
-
 
 class Judge:
     """How badly a partition of the points separates them; lower is better.
@@ -32,7 +30,7 @@ class Judge:
     def trusted(self) -> GaussianMixture | None:
         """The Gaussians, if the clusters are such."""
         mixture, rows = self.mixture, self.sketch.smooth
-        if mixture is None or self.sketch.is_coarse or gaussians.tails(mixture, rows) > HEAVY:
+        if mixture is None or self.sketch.is_coarse:
             return None
         return mixture if gaussians.suffices(mixture, rows, self._seed) else None
 
