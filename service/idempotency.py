@@ -24,6 +24,7 @@ from service import clock
 from service.database import Database
 from service.errors import Conflict, InvalidInput
 from service.ids import new_id
+from service.openapi import KEY_HEADER
 from service.tables import IdempotencyRow
 from service.uploads import Form
 
@@ -31,7 +32,6 @@ KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=15)  # renewed during the work; then its process was killed
 BEATS_A_LEASE = 3
 
-HEADER = "Idempotency-Key"
 DESCRIPTION = (
     "any word of the client's own: the same request again gives the same answer "
     "for 24 hours, with Idempotency-Replayed: true, and does nothing"
@@ -39,7 +39,7 @@ DESCRIPTION = (
 log = logging.getLogger(__name__)
 
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
-IdempotencyKey = Annotated[Key | None, Header(description=DESCRIPTION)]
+IdempotencyKey = Annotated[Key | None, Header(alias=KEY_HEADER, description=DESCRIPTION)]
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Attempt:
 def given_key(request: Request) -> str | None:
     """The key of a request to a route that does not declare it. Raises InvalidInput."""
     try:
-        return TypeAdapter(Key | None).validate_python(request.headers.get(HEADER))
+        return TypeAdapter(Key | None).validate_python(request.headers.get(KEY_HEADER))
     except ValidationError as error:
         msg = error.errors()[0]["msg"]
-        raise InvalidInput.at("header", HEADER.lower(), msg=msg) from error
+        raise InvalidInput.at("header", KEY_HEADER, msg=msg) from error
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def _take(database: Database, key_id: str, fingerprint: str) -> Attempt:
         raise _in_flight()
     if known.fingerprint != fingerprint:
         msg = "was used for another request; a new request needs a key of its own"
-        raise InvalidInput.at("header", HEADER.lower(), msg=msg, code="idempotency_key_reused")
+        raise InvalidInput.at("header", KEY_HEADER, msg=msg, code="idempotency_key_reused")
     if known.status is None:
         raise _in_flight()
     response = _response(known.status, known.body or "", known.location)

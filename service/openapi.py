@@ -16,8 +16,13 @@ from service import media
 from service.access import BEARER
 from service.examples import examples
 
+KEY_HEADER = "Idempotency-Key"
 MEDIA_TYPE_HEADERS = ("accept", "content-type")
 SCHEMAS = (AssignRequest, InferRequest, JobCreate, Problem)  # which FastAPI does not find by itself
+HEADERS = {
+    "429": ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    "503": ("Retry-After",),
+}  # of answers with these statuses
 PAGE_KEYS = ("row", "component", "iteration", "id")  # what items are found by
 REF = "#/components/schemas/{model}"
 TEXT = {"type": "string"}
@@ -34,20 +39,25 @@ def body(schemas: Mapping[str, Mapping[str, object]], required: bool = True) -> 
     }
 
 
+def headers(*names: str) -> dict[str, Any]:
+    """Headers of an answer."""
+    return {name: {"schema": TEXT} for name in names}
+
+
 def header(name: str, description: str) -> dict[str, Any]:
     """A header that a route reads by itself, among ``openapi_extra``'s parameters."""
     return {"name": name, "in": "header", "schema": TEXT, "description": description}
 
 
-def answers(media_types: Iterable[str], *headers: str) -> dict[str, Any]:
+def answers(media_types: Iterable[str], *named: str) -> dict[str, Any]:
     """The answer of a route in other types beside its JSON model, and headers that go with it."""
     schemas = {
         media_type: TEXT if media_type == media.CSV else BINARY for media_type in media_types
     }
-    schemas.pop(media.JSON)
+    schemas.pop(media.JSON, None)
     return {
         "content": {media_type: {"schema": schema} for media_type, schema in schemas.items()},
-        "headers": {name: {"schema": TEXT} for name in headers},
+        "headers": headers(*named),
     }
 
 
@@ -89,6 +99,7 @@ def install(app: FastAPI) -> None:
             document["components"]["securitySchemes"] = BEARER
             _add_examples(document["components"]["schemas"])
             _correct_parameters(document["paths"])
+            _tell_headers(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -110,13 +121,26 @@ def _correct_parameters(paths: dict[str, dict[str, dict[str, Any]]]) -> None:
     """OpenAPI ignores header parameters of some names; some of its readers don't."""
     for operation in (operation for methods in paths.values() for operation in methods.values()):
         operation["parameters"] = [
-            {**parameter, "schema": _without_null(parameter["schema"])}
+            {**parameter, "schema": without_null(parameter["schema"])}
             for parameter in operation.get("parameters", [])
             if parameter["in"] != "header" or parameter["name"].lower() not in MEDIA_TYPE_HEADERS
         ]
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _tell_headers(paths: dict[str, dict[str, dict[str, Any]]]) -> None:
+    for method, operation in (each for methods in paths.values() for each in methods.items()):
+        takes_key = any(each["name"] == KEY_HEADER for each in operation["parameters"])
+        for status, answer in operation["responses"].items():
+            names = HEADERS.get(status, ())
+            if method == "post" and status in ("201", "202"):
+                names = ("Location",)
+            if takes_key and status.startswith("2"):
+                names = (*names, "Idempotency-Replayed")
+            if names:
+                answer["headers"] = {**answer.get("headers", {}), **headers(*names)}
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter is left out or has a value: null can't be sent."""
     kinds = schema.get("anyOf", [])
     if len(kinds) != 2 or kinds[1] != {"type": "null"}:

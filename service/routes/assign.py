@@ -50,6 +50,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     media.PNG: openapi.BINARY,
     media.JPEG: openapi.BINARY,
     media.ZIP: openapi.BINARY,
+    media.OCTETS: openapi.BINARY,
 }
 
 
@@ -63,7 +64,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     },
     openapi_extra={
         **openapi.body(BODIES, required=False),
-        "parameters": [openapi.header(idempotency.HEADER, JOB_KEY)],
+        "parameters": [openapi.header(openapi.KEY_HEADER, JOB_KEY)],
     },
 )
 async def assign(request: Request, query: Annotated[AssignQuery, Query()] = PLAIN) -> Response:

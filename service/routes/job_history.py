@@ -21,7 +21,13 @@ MAX_ID = 2**63
 AfterEvent = Annotated[int, Query(ge=0, lt=MAX_ID, description="id of the last event seen")]
 AfterMessage = Annotated[str | None, after_id("evt")]
 LastEventId = Annotated[
-    int | None, Header(ge=0, lt=MAX_ID, description="of a stream that was cut: goes before after")
+    int | None,
+    Header(
+        alias="Last-Event-ID",
+        ge=0,
+        lt=MAX_ID,
+        description="of a stream that was cut: goes before after",
+    ),
 ]
 EVENT = {  # of the stream
     "type": "object",
@@ -99,7 +105,7 @@ def list_deliveries(
     "/preview",
     response_class=Response,
     responses={
-        200: {"content": {media.PNG: {"schema": openapi.BINARY}}},
+        200: openapi.answers([media.PNG], "ETag", "Kvae-Iteration"),
         304: {"description": "It is what the If-None-Match header names"},
         **responses(404, 422, 503),
     },

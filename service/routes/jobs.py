@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, joinedload
 from api_schemas.common import Page
 from api_schemas.datasets import DatasetOptions
 from api_schemas.jobs import Job, JobCreate, JobRequest, JobStatus, JobType
-from api_schemas.training import PresetName
 from service import blobs, datasets, idempotency, jobs, media, models, openapi, uploads
 from service.addresses import check_url
 from service.dependencies import Parts, PartsDep
@@ -27,13 +26,10 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=GuardedRoute)
 
 After = Annotated[str | None, after_id("job")]
 
+REQUEST_FIELDS = JobRequest.model_json_schema()["properties"]
 FORM_FIELDS = {
     "file": openapi.BINARY,
-    "components": {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]},
-    "preset": {"type": "string", "enum": list(get_args(PresetName))},
-    "name": {"type": "string"},
-    "seed": {"type": "integer", "minimum": 0},
-    "ranks": {"type": "integer", "minimum": 1},
+    **{name: openapi.without_null(schema) for name, schema in REQUEST_FIELDS.items()},
     "config": openapi.json_text("TrainingOptions"),
     "webhook": openapi.json_text("Webhook"),
     **uploads.OPTION_FIELDS,

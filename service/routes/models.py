@@ -113,7 +113,7 @@ def delete_model(parts: PartsDep, ref: str) -> None:
     "/{ref}/export",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {media.ZIP: {"schema": openapi.BINARY}}},
+        200: openapi.answers([media.ZIP], "ETag", "Content-Disposition"),
         304: {"description": "It is what the If-None-Match header names"},
         **responses(404, 422, 503),
     },

@@ -176,7 +176,7 @@ def test_the_same_key_gives_the_same_job(client: Client) -> None:
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert len(jobs_there()) == before + 1
     unusable = client.http.post("/jobs", json=body, headers={"Idempotency-Key": "a b"})
-    assert unusable.json()["errors"][0]["loc"] == ["header", "idempotency-key"]
+    assert unusable.json()["errors"][0]["loc"] == ["header", "Idempotency-Key"]
 
 
 def test_the_same_key_cancels_and_resumes_once(client: Client) -> None:

@@ -66,7 +66,7 @@ def test_a_data_set_makes_a_job(served: Served) -> None:
     assert served.http.delete(f"/datasets/{dataset}").status_code == 204
     check(served.http.post(f"{path}/resume"), 404, "job_not_found", job["id"])
     with_key = served.http.post("/assign", params=query, headers={"Idempotency-Key": "two words"})
-    check(with_key, 422, "invalid_input", "header.idempotency-key")
+    check(with_key, 422, "invalid_input", "header.Idempotency-Key")
 
 
 @pytest.mark.parametrize(

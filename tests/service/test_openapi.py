@@ -63,6 +63,18 @@ def test_operations_tell_what_they_are(document: dict[str, Any]) -> None:
         assert operation["tags"], name
 
 
+def test_headers_of_answers_are_told(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            told = answer.get("headers", {})
+            assert ("Location" in told) == (name.startswith("post") and status in ("201", "202"))
+            assert ("Retry-After" in told) == (status in ("429", "503")), (name, status)
+        keys = [each["name"] for each in operation["parameters"] if "dempotency" in each["name"]]
+        assert keys == ["Idempotency-Key"] * len(keys)
+    form = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert form["schema"]["properties"]["components"]["anyOf"][0]["maximum"] == 1024
+
+
 def test_bodies_and_answers_have_examples(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for schema in json_schemas(document, operation):
