@@ -79,10 +79,14 @@ async def _invalid_points(request: Request, error: Exception) -> Response:
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    for broken in (e for e in error.errors() if e["type"] == "json_invalid"):
+        where = [part for part in broken["loc"] if isinstance(part, str)]
+        msg = f"Invalid JSON: {broken['ctx']['error']}"
+        detail = f"{'.'.join(where)}: {msg}"
+        malformed = [ProblemError(loc=[*where], msg=msg)]
+        return _answer(request, 400, "malformed_json", detail, malformed)
     errors = [ProblemError(loc=list(e["loc"]), msg=plain(e)) for e in error.errors()]
     detail = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors[:3])
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        return _answer(request, 400, "malformed_json", detail, errors)
     return _answer(request, 422, "invalid_input", detail, errors)
 
 

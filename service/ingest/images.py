@@ -53,7 +53,7 @@ def _images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         and not name.startswith(".")
     ]
     if not members:
-        raise bad_file("the archive holds no images")
+        raise bad_file("the archive holds neither images nor arrays")
     return members
 
 

@@ -8,7 +8,7 @@ from api_schemas.datasets import CsvDialect, DatasetOptions, Decimal, FileOption
 from service.encoding import some
 from service.ingest.guesses import guess_decimal, guess_delimiter, guess_header
 from service.ingest.source import bad_file, check_columns, check_width
-from service.ingest.text import Fields, find_encoding, first_lines, split
+from service.ingest.text import Fields, find_encoding, first_lines, split, told_delimiter
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_head(path: Path, options: FileOptions) -> Head:
     encoding = find_encoding(path, options.encoding)
     sample = first_lines(path, encoding)
     warnings: list[str] = []
-    delimiter, decimal = options.delimiter, options.decimal
+    delimiter, decimal = options.delimiter or told_delimiter(sample), options.decimal
     if delimiter is None:
         delimiter, others = guess_delimiter(sample, decimal)
         if others:

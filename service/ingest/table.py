@@ -14,6 +14,7 @@ from service.ingest.scan import ADVICE, ColumnScan
 from service.ingest.source import Pieces, Source, bad_file, choose
 
 VALUE = np.dtype("<f8")
+NO_NUMBERS = "leave the column out with 'columns', or turn it into numbers"
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -110,7 +111,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _typed(field: pa.Field) -> Column:
     if not is_numeric(field.type):
-        raise bad_file(f"column {field.name!r} holds {field.type}, not numbers")
+        raise bad_file(f"column {field.name!r} holds {field.type}, not numbers; {NO_NUMBERS}")
     kind: ColumnType = "number"
     if pa.types.is_integer(field.type):
         kind = "integer"

@@ -1,6 +1,7 @@
 """The text of a CSV file: how it is encoded, and its first lines."""
 
 import codecs
+import re
 from csv import reader as csv_reader
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ SAMPLE_LINES, SAMPLE_CHARACTERS = 100, 1 << 16
 PART_BYTES = 1 << 20
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 COMMENT = "#"
+SEPARATOR = re.compile(r"sep=([^\w\s]|\t)\s*")
 
 Fields = list[str]
 
@@ -75,6 +77,12 @@ def split(sample: Sample, delimiter: str) -> tuple[list[Row], list[Row]]:
     return rows[:at], rows[at:]
 
 
+def told_delimiter(sample: Sample) -> str | None:
+    """What a first line as `sep=;`, which spreadsheets write and read, says."""
+    told = SEPARATOR.fullmatch(sample.lines[0]) if sample.lines else None
+    return told[1] if told else None
+
+
 def is_number(text: str) -> bool:
     """With a decimal point or comma."""
     try:
@@ -95,6 +103,8 @@ def _beginning(rows: list[Row]) -> int:
 
 def _is_comment(fields: Fields, below: Fields) -> bool:
     """What has a name for each field of a point below is a header."""
+    if fields[0].startswith("sep=") and len("".join(fields)) <= len("sep=;"):
+        return True
     if not fields[0].startswith(COMMENT):
         return False
     return len(fields) != len(below) or not (fields[0] == COMMENT or any(map(is_number, below)))

@@ -42,6 +42,8 @@ def found(content: bytes, folder: Path, **options: Any) -> tuple[Dialect, list[s
         (b"# x,y\n1,2\n", PLAIN, [[1, 2]]),
         (b"x,y,\n1,2,\n3,4,\n", PLAIN, [[1, 2], [3, 4]]),
         (b"1,2,\n3,4,\n", (False, *PLAIN[1:]), [[1, 2], [3, 4]]),
+        (b"sep=;\r\nx;y\r\n1,5;2\r\n", GERMAN, [[1.5, 2]]),
+        (b"sep=|\nx|y|z\n1|2|3\n", (True, "|", ".", "utf-8"), [[1, 2, 3]]),
     ],
 )
 def test_what_is_found(content: bytes, dialect: Dialect, points: Any, tmp_path: Path) -> None:

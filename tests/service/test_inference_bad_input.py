@@ -124,7 +124,7 @@ BAD_FILES = [
     ("digits", media.PNG, b"PNG", "the image can't be read: it is neither PNG nor JPEG"),
     ("digits", media.JPEG, picture(BLACK, "GIF"), "neither PNG nor JPEG"),
     ("digits", media.ZIP, b"PK", "the archive can't be read"),
-    ("digits", media.ZIP, zipped({}), "the archive holds no images"),
+    ("digits", media.ZIP, zipped({}), "the archive holds neither"),
     ("digits", media.ZIP, damaged(zipped({"a": PNG})), "the archive can't be read"),
     (
         "digits",
