@@ -125,13 +125,14 @@ def stored(storage: Storage, points_sha256: str) -> NDArray[Any]:
     return mapped
 
 
-def chosen_rows(row: DatasetRow, rows: Sequence[int]) -> Sequence[int]:
-    """The same rows. Raises InvalidInput for one that the data set has not."""
+def chosen_rows(row: DatasetRow, rows: Sequence[int], after: int) -> Sequence[int]:
+    """These rows, each once, behind ``after``. Raises InvalidInput for one that is not there."""
     for number in rows:
         if number >= row.rows:
             msg = f"there is no row {number}; data set {row.id} has 0 to {row.rows - 1}"
             raise InvalidInput.at("query", "row", msg=msg, code="row_not_found")
-    return rows
+    each = list(dict.fromkeys(rows))
+    return each[each.index(after) + 1 :] if after in each else each
 
 
 def points(storage: Storage, row: DatasetRow, rows: Sequence[int], limit: int) -> NDArray[Any]:

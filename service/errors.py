@@ -49,10 +49,13 @@ class Forbidden(ServiceError):
 
 class NotFound(ServiceError):
     status = 404
+    ref = ""  # by which it was asked for
 
     @classmethod
     def of(cls, kind: str, ref: str) -> "NotFound":
-        return cls(f"{kind}_not_found", f"there is no {kind} {ref!r}")
+        error = cls(f"{kind}_not_found", f"there is no {kind} {ref!r}")
+        error.ref = ref
+        return error
 
 
 class NotAcceptable(ServiceError):

@@ -32,7 +32,7 @@ FORMATS: Mapping[str, str] = {
 FORMAT = Query(alias="format", description="type of the answer; goes before the Accept header")
 
 # what curl and others send when they are told nothing
-SILENT = ("", OCTETS, "application/x-www-form-urlencoded")
+SILENT = ("", OCTETS, "application/x-www-form-urlencoded", "text/plain")
 MAGIC = (
     (b"\x93NUMPY", NPY),
     (b"PAR1", PARQUET),
@@ -68,10 +68,13 @@ def body_type(content_type: str | None, head: bytes, taken: Collection[str]) -> 
     """Which of the ``taken`` types a body has: what its Content-Type says or, where that says
     nothing, what its first bytes tell; other text than JSON is CSV. Raises UnsupportedMediaType."""
     media = base_type(content_type)
+    found = next((found for magic, found in MAGIC if head.startswith(magic)), None)
     if media in SILENT:
         is_csv = head and b"\0" not in head and not head.lstrip().startswith((b"{", b"["))
-        told = (found for magic, found in MAGIC if head.startswith(magic))
-        media = next(told, CSV if is_csv else media)
+        media = found or (CSV if is_csv else media)
+    elif found and media in taken and found != media and {found, media} != {ZIP, NPZ}:
+        detail = f"the body is declared as {media}, but by its content it is {found}"
+        raise UnsupportedMediaType("media_type_mismatch", detail)
     if media not in taken:
         raise UnsupportedMediaType(
             "unsupported_media_type",

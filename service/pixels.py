@@ -31,6 +31,8 @@ def check_range(pixels: Column, low: float, high: float, fractions: bool) -> Non
         return
     span = pixels.max - pixels.min
     was_whole = pixels.dtype is not None and np.dtype(pixels.dtype).kind != "f"
+    if pixels.dtype == "uint8":
+        span = min(span, pixels.min, 255 - pixels.max)
     are_shares = fractions and low >= 0 and high <= 1 < pixels.max and was_whole
     if are_shares or low < pixels.min - span or high > pixels.max + span:
         raise InvalidPoints(

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from api_schemas.common import Problem, ProblemError
 from api_schemas.oip import InferError
 from service import oip
-from service.errors import ServiceError, plain
+from service.errors import NotFound, ServiceError, plain
 from trainer.errors import InvalidPoints
 
 MEDIA_TYPE = "application/problem+json"
@@ -68,7 +68,11 @@ def validated(model: type[Body], given: Any) -> Body:
 
 
 async def _service_error(request: Request, error: ServiceError) -> Response:
-    answer = _answer(request, error.status, error.code, error.detail, error.errors)
+    errors = error.errors
+    if isinstance(error, NotFound) and error.ref:
+        named = [name for name, given in request.query_params.items() if given == error.ref]
+        errors = [ProblemError(loc=["query", name], msg=error.detail) for name in named]
+    answer = _answer(request, error.status, error.code, error.detail, errors)
     answer.headers.update(error.headers)
     return answer
 

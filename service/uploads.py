@@ -37,7 +37,8 @@ FILE_BODY = openapi.body(
         MULTIPART: {"type": "object", "required": ["file"], "properties": FORM_FIELDS},
         media.CSV: openapi.TEXT,
         **dict.fromkeys(
-            (media.NPY, media.PARQUET, media.ARROW, media.ZIP, media.OCTETS), openapi.BINARY
+            (media.NPY, media.NPZ, media.PARQUET, media.ARROW, media.ZIP, media.OCTETS),
+            openapi.BINARY,
         ),
     }
 )
@@ -50,7 +51,9 @@ def located(fields: Collection[str | int] = ()) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        named = error.errors[0].loc[0] if error.errors else ""
+        named, *rest = error.errors[0].loc if error.errors else [""]
+        if rest:  # it says so already
+            raise
         if named == "file" or named in fields:
             raise error.within("body") from error
         if named in DatasetOptions.model_fields:

@@ -18,7 +18,10 @@ THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 def guess_delimiter(sample: Sample, decimal: str | None) -> tuple[str, list[str]]:
     """The one that makes rows of one length, and of these the most numbers; others that are as
     good."""
-    text = QUOTED.sub("", "".join(sample.lines))
+    whole = "".join(sample.lines)
+    text = QUOTED.sub("", whole)
+    if any(DECIMAL_COMMA.fullmatch(quoted.strip('"')) for quoted in QUOTED.findall(whole)):
+        decimal = None  # those within quotes do not part
     scores = {d: _score(sample, d) for d in DELIMITERS if d in text and d != decimal}
     best = max(scores, key=lambda d: scores[d], default=",")
     if not scores or scores[best] == (0, 0):

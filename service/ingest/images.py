@@ -19,6 +19,7 @@ from trainer.points import CHUNK_VALUES, MAX_DIMENSIONS
 
 MAX_IMAGES = 100_000
 MAX_IMAGE_BYTES = 8 << 20  # of one file; more than any of MAX_DIMENSIONS values needs
+OFFICE = "[Content_Types].xml"
 LEFTOVERS = ("Thumbs.db", "desktop.ini")
 MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "RGBA": "RGBA"}
 UNDECODABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -52,6 +53,8 @@ def _images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         and (name := PurePosixPath(member.filename).name) not in LEFTOVERS
         and not name.startswith(".")
     ]
+    if any(member.filename == OFFICE for member in members):
+        raise bad_file("it is a document of an office program, as XLSX; save it as CSV")
     if not members:
         raise bad_file("the archive holds neither images nor arrays")
     return members

@@ -8,7 +8,7 @@ from api_schemas.datasets import CsvDialect, DatasetOptions, Decimal, FileOption
 from service.encoding import some
 from service.ingest.guesses import guess_decimal, guess_delimiter, guess_header
 from service.ingest.source import bad_file, check_columns, check_width
-from service.ingest.text import Fields, find_encoding, first_lines, split, told_delimiter
+from service.ingest.text import Fields, find_encoding, first_lines, is_remark, split, told_delimiter
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_head(path: Path, options: FileOptions) -> Head:
     """
     encoding = find_encoding(path, options.encoding)
     sample = first_lines(path, encoding)
-    warnings: list[str] = []
+    warnings = [] if options.encoding else _of_guess(encoding)
     delimiter, decimal = options.delimiter or told_delimiter(sample), options.decimal
     if delimiter is None:
         delimiter, others = guess_delimiter(sample, decimal)
@@ -71,7 +71,7 @@ def read_head(path: Path, options: FileOptions) -> Head:
         before, rows = split(sample, delimiter)
     except CsvError as error:
         raise bad_file(f"the first lines can't be read: {error}") from error
-    if comments := [row.fields[0][:100] for row in before if row.fields]:
+    if comments := [row.fields[0][:100] for row in before if is_remark(row.fields)]:
         warnings.append(f"comments before the points were left out: {some(comments)}")
     filled = [row.fields for row in rows if row.fields]
     check_width(max(map(len, filled), default=0))
@@ -90,6 +90,12 @@ def read_head(path: Path, options: FileOptions) -> Head:
         longest=max((len(line.encode()) for line in sample.lines), default=0),
         warnings=warnings,
     )
+
+
+def _of_guess(encoding: str) -> list[str]:
+    if encoding.startswith("utf"):
+        return []
+    return [f"it is not UTF-8 and was read as {encoding}; if that is wrong, choose the encoding"]
 
 
 def layout_of(head: Head, header: bool) -> Layout:

@@ -14,6 +14,7 @@ from service.errors import InvalidInput, TooLarge
 from service.ingest import arrow, csv, idx, images, npy
 from service.ingest.fills import with_fills
 from service.ingest.formats import find_format
+from service.ingest.guesses import MISSING
 from service.ingest.source import Pieces, Source, bad_file
 from service.ingest.statistics import Statistics
 from service.npy_writer import NpyWriter
@@ -73,6 +74,8 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
     if dropped:
         said = f"{dropped:,} rows with missing values were left out; the others are numbered anew"
         warnings.append(said)
+    if source.dialect:
+        warnings += _of_words(statistics.report(columns))
     return Points(
         format=found,
         rows=rows,
@@ -82,6 +85,16 @@ def read_points(upload: Path, output: Path, options: DatasetOptions, max_bytes: 
         dialect=source.dialect,
         warnings=[*warnings, *statistics.warnings(columns)],
     )
+
+
+def _of_words(columns: list[Column]) -> list[str]:
+    """Categories of CSV that may have been meant as such."""
+    words = ", ".join(word for word in MISSING if word)
+    return [
+        f"column {column.name!r} lacks {column.missing:,} values: fields that are empty or {words}"
+        for column in columns
+        if column.categories and column.missing
+    ]
 
 
 def check_options(options: FileOptions, found: str) -> None:

@@ -69,7 +69,7 @@ class Statistics:
     def warnings(self, columns: list[Column]) -> list[str]:
         """What a person should look at before training."""
         huge = np.fmax(np.abs(self.min), np.abs(self.max)) > EXACT_UP_TO
-        constant = (self.min == self.max) & ~huge
+        constant = self.min == self.max
         ordered = (self.rising | self.falling) & (self.rows >= MIN_ID_ROWS)
         missing = self.missing / max(self.rows, 1)
         said: list[str] = []
@@ -77,7 +77,7 @@ class Statistics:
             name = f"column {column.name!r}"
             if huge[at] and column.type == "integer":
                 said.append(f"{name} has numbers beyond 2^53, whose last digits are lost")
-            if constant[at]:
+            elif constant[at]:
                 said.append(f"{name} is constant")
             if ordered[at] and column.type == "integer":
                 said.append(f"{name} looks like a row number: whole, distinct and in order")

@@ -83,6 +83,11 @@ def told_delimiter(sample: Sample) -> str | None:
     return told[1] if told else None
 
 
+def is_remark(fields: Fields) -> bool:
+    """Whether there is text that is no such line."""
+    return bool(fields) and not _is_separator(fields)
+
+
 def is_number(text: str) -> bool:
     """With a decimal point or comma."""
     try:
@@ -101,9 +106,13 @@ def _beginning(rows: list[Row]) -> int:
     return len(rows)
 
 
+def _is_separator(fields: Fields) -> bool:
+    return fields[0].startswith("sep=") and len("".join(fields)) <= len("sep=;")
+
+
 def _is_comment(fields: Fields, below: Fields) -> bool:
     """What has a name for each field of a point below is a header."""
-    if fields[0].startswith("sep=") and len("".join(fields)) <= len("sep=;"):
+    if _is_separator(fields):
         return True
     if not fields[0].startswith(COMMENT):
         return False

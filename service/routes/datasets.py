@@ -10,6 +10,7 @@ from api_schemas.common import Page
 from api_schemas.datasets import Dataset, DatasetCreate, PointRow
 from service import datasets, idempotency, media, openapi, uploads
 from service.dependencies import FileDep, Parts, PartsDep
+from service.errors import InvalidInput
 from service.idempotency import IdempotencyKey
 from service.paging import AfterRow, Limit, after_id, matching, newest_first
 from service.pictures import grid
@@ -49,6 +50,8 @@ def upload_dataset(
     images (N, H, W) or (N, C, H, W); a ZIP archive holds PNG or JPEG images. The same bytes with
     the same options give the same data set, under its first name.
     """
+    for name in query.model_fields_set & form.fields.keys():
+        raise InvalidInput.at("query", name, msg="the form has it as well; leave either out")
     options = validated(DatasetCreate, {**query.model_dump(exclude_unset=True), **form.fields})
     attempted = idempotency.attempt(parts.database, request, idempotency_key, form)
     with uploads.located(form.fields), attempted as attempt:
@@ -112,7 +115,9 @@ def list_rows(
     """Points in the data's own columns and units; of images also thumbnails, as PNG."""
     with parts.database.read() as session:
         dataset = datasets.get(session, dataset_id)
-    rows = datasets.chosen_rows(dataset, chosen) if chosen else range(after + 1, dataset.rows)
+    rows = (
+        datasets.chosen_rows(dataset, chosen, after) if chosen else range(after + 1, dataset.rows)
+    )
     are_images = len(dataset.shape) > 1 and len(rows) > 0
     offered = [media.JSON, media.PNG] if are_images else [media.JSON]
     media_type = media.choose(accept, offered, format)

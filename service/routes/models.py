@@ -62,7 +62,13 @@ def list_models(
         200: {"model": Model, "description": "The same archive was imported before"},
         **responses(400, 409, 413, 422, 503),
     },
-    openapi_extra=openapi.body({uploads.MULTIPART: uploads.FILE_FORM, media.ZIP: openapi.BINARY}),
+    openapi_extra=openapi.body(
+        {
+            uploads.MULTIPART: uploads.FILE_FORM,
+            media.ZIP: openapi.BINARY,
+            media.OCTETS: openapi.BINARY,
+        }
+    ),
 )
 def import_model(
     parts: PartsDep,
@@ -75,7 +81,8 @@ def import_model(
     The same archive again gives the same model. No alias moves.
     """
     uploads.refuse_fields(form)
-    with idempotency.attempt(parts.database, request, idempotency_key, form) as attempt:
+    attempted = idempotency.attempt(parts.database, request, idempotency_key, form)
+    with uploads.located(), attempted as attempt:
         return attempt.earlier or _import(parts, form, attempt)
 
 

@@ -107,6 +107,13 @@ def test_words_for_missing_numbers_leave_integers(tmp_path: Path) -> None:
     assert (points.columns[0].type, points.columns[0].missing) == ("integer", 3)
 
 
+def test_categories_that_are_words_for_nothing(tmp_path: Path) -> None:
+    content = b"f,b\nNA,1\nNZ,2\nNA,4\nUS,5\n"
+    points, _ = read(content, tmp_path, missing="mode", categories="onehot")
+    (said,) = points.warnings
+    assert said.startswith("column 'f' lacks 2 values: fields that are empty or NA, ")
+
+
 def test_numbers_that_lose_digits(tmp_path: Path) -> None:
     first = 2**53 + 1
     points, _ = read(f"a,b\n{first},1\n{first + 1},2\n".encode(), tmp_path)

@@ -58,6 +58,7 @@ def test_what_is_found(content: bytes, dialect: Dialect, points: Any, tmp_path: 
         (b"0,1,2\n3,4,5\n", {"header": False}, ["x0", "x1", "x2"], [[0, 1, 2], [3, 4, 5]]),
         (b"x y\n1 2\n", {"delimiter": " "}, ["x", "y"], [[1, 2]]),
         (b"x\n1,5\n", {"decimal": ","}, ["x"], [[1.5]]),
+        (b'a,b\n"1,5","2,5"\n', {"decimal": ","}, ["a", "b"], [[1.5, 2.5]]),
         (b"x;y\n1;2\n", {"delimiter": ";", "decimal": "."}, ["x", "y"], [[1, 2]]),
         ("größe\n1\n".encode("cp437"), {"encoding": "IBM437"}, ["größe"], [[1]]),
         ("größe\n1\n".encode("utf-16-be"), {"encoding": "UTF-16BE"}, ["größe"], [[1]]),

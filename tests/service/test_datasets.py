@@ -161,11 +161,12 @@ def test_rows_in_the_datas_own_units(
     first = page(range(2), 1)
     assert [(item.row, item.values) for item in first.data] == [(0, {"x": 1, "y": 2})]
     assert first.has_more
-    chosen = page(datasets.chosen_rows(row, [1, 0]), 5)
+    chosen = page(datasets.chosen_rows(row, [1, 0, 1], -1), 5)
     assert ([item.row for item in chosen.data], chosen.has_more) == ([1, 0], False)
+    assert datasets.chosen_rows(row, [1, 0], 1) == [0]
     assert page(range(8, 2), 5).data == []
     with pytest.raises(InvalidInput, match="there is no row 2"):
-        datasets.chosen_rows(row, [1, 2])
+        datasets.chosen_rows(row, [1, 2], -1)
     monkeypatch.setattr(datasets, "MAX_PAGE_VALUES", 3)
     assert len(page(range(2), 2).data) == 1
 
