@@ -25,16 +25,18 @@ def check(pixels: Column, images: NDArray[Any]) -> None:
 def check_range(pixels: Column, low: float, high: float, fractions: bool) -> None:
     """Raise InvalidPoints for a range of another scale than that trained on.
 
-    That is one that reaches further out than it is wide, or shares of 1 for what was whole.
+    That is one that reaches further out than it is wide, or than bytes do where they were such, or
+    shares of 1 for what was whole.
     """
     if pixels.min is None or pixels.max is None or pixels.min == pixels.max:
         return
     span = pixels.max - pixels.min
-    was_whole = pixels.dtype is not None and np.dtype(pixels.dtype).kind != "f"
+    lowest, highest = pixels.min - span, pixels.max + span
     if pixels.dtype == "uint8":
-        span = min(span, pixels.min, 255 - pixels.max)
+        lowest, highest = max(0, lowest), min(255, highest)
+    was_whole = pixels.dtype is not None and np.dtype(pixels.dtype).kind != "f"
     are_shares = fractions and low >= 0 and high <= 1 < pixels.max and was_whole
-    if are_shares or low < pixels.min - span or high > pixels.max + span:
+    if are_shares or low < lowest or high > highest:
         raise InvalidPoints(
             f"pixels from {low:g} to {high:g}; the model was trained on pixels from "
             f"{pixels.min:g} to {pixels.max:g}"
