@@ -24,7 +24,8 @@ def _canonical(name: Any) -> Any:
     if not isinstance(name, str):
         return name
     plain = normalize_encoding(name).lower()
-    return aliases.get(plain, plain).replace("_", "-").removesuffix("-sig")
+    known = aliases.get(plain, plain).replace("_", "-").removesuffix("-sig")
+    return "utf-8" if known == "ascii" else known
 
 
 Encoding = Annotated[

@@ -64,6 +64,15 @@ def base_type(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().lower()
 
 
+def charset(content_type: str | None) -> str | None:
+    """What the Content-Type of CSV says of its encoding (RFC 7111)."""
+    media, *parameters = (part.strip() for part in (content_type or "").split(";"))
+    if media.lower() != CSV:
+        return None
+    told = (part.partition("=") for part in parameters)
+    return next((value.strip('"') for name, _, value in told if name.lower() == "charset"), None)
+
+
 def body_type(content_type: str | None, head: bytes, taken: Collection[str]) -> str:
     """Which of the ``taken`` types a body has: what its Content-Type says or, where that says
     nothing, what its first bytes tell; other text than JSON is CSV. Raises UnsupportedMediaType."""

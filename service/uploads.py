@@ -63,10 +63,12 @@ def located(fields: Collection[str | int] = ()) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Form:
-    """An upload and the fields that came with it; those left empty are as if not given."""
+    """An upload and the fields that came with it; those left empty are as if not given. What its
+    Content-Type tells of it goes behind all else that does."""
 
     upload: Upload
     fields: dict[str, str | list[str]]
+    told: dict[str, str]
 
 
 @asynccontextmanager
@@ -76,9 +78,11 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
     Raises BadRequest, or TooLarge from the body limit.
     """
     with storage.scratch() as path:
-        media_type = media.base_type(request.headers.get("content-type"))
+        content_type = request.headers.get("content-type")
+        media_type = media.base_type(content_type)
         if media_type != MULTIPART:
-            yield Form(await _save(path, request.stream(), "", media_type), {})
+            saved = await _save(path, request.stream(), "", media_type)
+            yield Form(saved, {}, encoding_told(content_type))
             return
         limits = {"max_files": 1, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
         async with request.form(**limits) as form:
@@ -87,7 +91,13 @@ async def receive(request: Request, storage: Storage) -> AsyncIterator[Form]:
                 raise BadRequest("file_missing", "the form has no file under the name 'file'")
             media_type = media.base_type(file.content_type)
             upload = await _save(path, _parts(file), file.filename or "", media_type)
-            yield Form(upload, _fields(form))
+            yield Form(upload, _fields(form), encoding_told(file.content_type))
+
+
+def encoding_told(content_type: str | None) -> dict[str, str]:
+    """The option that the charset of a Content-Type stands for."""
+    charset = media.charset(content_type)
+    return {"encoding": charset} if charset else {}
 
 
 def refuse_fields(form: Form) -> None:

@@ -26,7 +26,7 @@ from service.batches import Batch, Conversion, PointSpec, open_batch
 from service.dependencies import Parts, parts_of
 from service.errors import InvalidInput
 from service.inference import Open
-from service.problems import responses
+from service.problems import responses, validated
 from service.routing import GuardedRoute
 from trainer.errors import InvalidPoints
 
@@ -94,6 +94,8 @@ async def assign(request: Request, query: Annotated[AssignQuery, Query()] = PLAI
         return await run_in_threadpool(_assign_stored, request, parts, query.dataset, query)
     offered = [kind for kind in ASSIGN_TYPES if not (query.include and kind == media.NPY)]
     media_type = media.choose(request.headers.get("accept"), offered, query.format)
+    if told := uploads.encoding_told(request.headers.get("content-type")):
+        query = validated(AssignQuery, told | query.model_dump(exclude_unset=True))
     cap = parts.settings.max_points_bytes
     async with uploads.receive_body(request, parts.storage) as (body, content_type):
 

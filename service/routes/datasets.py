@@ -52,7 +52,8 @@ def upload_dataset(
     """
     for name in query.model_fields_set & form.fields.keys():
         raise InvalidInput.at("query", name, msg="the form has it as well; leave either out")
-    options = validated(DatasetCreate, {**query.model_dump(exclude_unset=True), **form.fields})
+    given = {**form.told, **query.model_dump(exclude_unset=True), **form.fields}
+    options = validated(DatasetCreate, given)
     attempted = idempotency.attempt(parts.database, request, idempotency_key, form)
     with uploads.located(form.fields), attempted as attempt:
         return attempt.earlier or _store(parts, form.upload, options, attempt)

@@ -179,7 +179,8 @@ def _create(parts: Parts, body: bytes | uploads.Form, attempt: idempotency.Attem
         storing = _with_stored(parts, request.dataset)
     else:
         of_file = {name for name in body.fields if name in DatasetOptions.model_fields}
-        options = validated(DatasetOptions, {name: body.fields[name] for name in of_file})
+        given = {**body.told, **{name: body.fields[name] for name in of_file}}
+        options = validated(DatasetOptions, given)
         request = _request_of({k: v for k, v in body.fields.items() if k not in of_file})
         storing = _with_file(parts, body.upload, options, request.name)
     check_ranks(request.ranks, parts.settings.max_ranks)

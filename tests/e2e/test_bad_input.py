@@ -249,6 +249,17 @@ def test_options_are_wrong_where_they_are_given(client: Client) -> None:
     check(twice, 422, "invalid_input", "body.name: given 2 times; it takes one value")
 
 
+def test_a_charset_is_kept_to(client: Client) -> None:
+    content = "größe\n1\n2\n".encode("latin-1")
+    said = "it is told to be utf-8, but not all of it is"
+    for charset in ("utf-8", "us-ascii"):
+        kind = f"text/csv; charset={charset}"
+        raw = client.http.post("/datasets", content=content, headers={"Content-Type": kind})
+        form = client.http.post("/datasets", files={"file": ("a.csv", content, kind)})
+        for response in (raw, form):
+            check(response, 422, "invalid_file", said)
+
+
 def test_other_media_types(client: Client) -> None:
     headers = {"Content-Type": "application/x-tar"}
     for path in ("/assign", "/jobs"):

@@ -58,7 +58,7 @@ def test_how_csv_is_written(client: Client) -> None:
         ({"missing": "guess"}, "missing: Input should be 'refuse', 'drop', 'mean'"),
         ({"categories": "hash"}, "categories: Input should be 'refuse' or 'onehot'"),
         ({"colour": "red"}, "colour"),
-        ({"array": "a"}, "array: only NPZ files have named arrays; this one is csv"),
+        ({"array": "a"}, "array: only NPZ files have named arrays; this is csv"),
         ({"columns": "nowhere"}, "columns: the file has no column 'nowhere'; it has 'city'"),
         ({"name": "x" * 201}, "name: String should have at most 200 characters"),
     ],

@@ -178,7 +178,7 @@ def test_expired_keys_are_forgotten(database: Database) -> None:
 
 def test_what_makes_two_requests_the_same() -> None:
     def form(sha256: str, filename: str, **fields: str) -> Form:
-        return Form(Upload(Path(), sha256, 1, filename, ""), {**fields})
+        return Form(Upload(Path(), sha256, 1, filename, ""), {**fields}, {})
 
     same = [form("a", "x", k="1", c="2"), form("a", "x", c="2", k="1")]
     others = [form("b", "x", k="1", c="2"), form("a", "y", k="1", c="2"), form("a", "x")]

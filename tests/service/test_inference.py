@@ -148,6 +148,12 @@ def test_what_is_told_of_a_file(
     np.testing.assert_array_equal(from_npy(answer.content), expected)
 
 
+def test_a_charset_is_the_encoding(served: Served) -> None:
+    body = "x,y,größe\n0,0,0\n".encode("utf-16")
+    answer = served.assign("blobs", body, 'text/csv; charset="UTF-16"', media.JSON)
+    assert unquote(answer.headers["Kvae-Ignored-Columns"]) == "größe"
+
+
 def test_the_first_row_of_a_csv_may_look_like_a_header(served: Served, tmp_path: Path) -> None:
     assert len(from_npy(served.assign("blobs", b"0,1\n2,3\n", media.CSV).content)) == 2
     words = [Column(name=name, type="category", categories=["big", "red"]) for name in "ab"]
