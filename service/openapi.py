@@ -26,6 +26,7 @@ HEADERS = {
 PAGE_KEYS = ("row", "component", "iteration", "id")  # what items are found by
 REF = "#/components/schemas/{model}"
 TEXT = {"type": "string"}
+CSV_BODY = {"contentMediaType": media.CSV}  # without a type: whatever is sent, it is text
 BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 

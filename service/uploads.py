@@ -35,7 +35,7 @@ FORM_FIELDS = {"file": openapi.BINARY, "name": openapi.TEXT, **OPTION_FIELDS}
 FILE_BODY = openapi.body(
     {
         MULTIPART: {"type": "object", "required": ["file"], "properties": FORM_FIELDS},
-        media.CSV: openapi.TEXT,
+        media.CSV: openapi.CSV_BODY,
         **dict.fromkeys(
             (media.NPY, media.NPZ, media.PARQUET, media.ARROW, media.ZIP, media.OCTETS),
             openapi.BINARY,

@@ -42,7 +42,7 @@ KEPT_FIELDS = ("confidence", "outlier_score")  # of a data set that is assigned 
 BODIES: Mapping[str, Mapping[str, object]] = {
     media.JSON: openapi.ref("AssignRequest"),
     uploads.MULTIPART: uploads.FILE_FORM,
-    media.CSV: openapi.TEXT,
+    media.CSV: openapi.CSV_BODY,
     media.NPY: openapi.BINARY,
     media.NPZ: openapi.BINARY,
     media.PARQUET: openapi.BINARY,
@@ -92,6 +92,9 @@ async def assign(request: Request, query: Annotated[AssignQuery, Query()] = PLAI
         _check_alone(query)
         await _refuse_body(request)
         return await run_in_threadpool(_assign_stored, request, parts, query.dataset, query)
+    if query.include and query.format == "npy":
+        msg = "NPY holds the components alone; leave include out, or ask for another format"
+        raise InvalidInput.at("query", "include", msg=msg)
     offered = [kind for kind in ASSIGN_TYPES if not (query.include and kind == media.NPY)]
     media_type = media.choose(request.headers.get("accept"), offered, query.format)
     if told := uploads.encoding_told(request.headers.get("content-type")):
