@@ -9,14 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from api_schemas.datasets import Column
-from service import media, pixels
+from service import media
 from service.batches import batch
 from tests.points import npy, three_blobs
 from tests.servers import wait_for
 from tests.service.api import Served, homes, picture, written, zipped
 from tests.service.files import npz
-from trainer.errors import InvalidPoints
 
 POINTS = three_blobs()[0]
 LAST_IS_NAN = POINTS.copy()
@@ -319,14 +317,6 @@ def test_a_body_is_what_it_is_declared_as(served: Served) -> None:
     headers = {"Content-Type": media.CSV}
     response = served.http.post("/assign", content=npy(POINTS), headers=headers)
     check(response, 415, "media_type_mismatch", "declared as text/csv, but by its content it is")
-
-
-@pytest.mark.parametrize(("low", "high"), [(-5, 9), (0, 256)])
-def test_pixels_that_no_byte_holds(low: float, high: float) -> None:
-    trained = Column(name="pixels", type="pixels", dtype="uint8", min=0, max=254)
-    pixels.check_range(trained, 0, 255, False)
-    with pytest.raises(InvalidPoints, match="the model was trained on pixels from 0 to 254"):
-        pixels.check_range(trained, low, high, False)
 
 
 def test_outliers_need_densities(served: Served) -> None:
