@@ -261,14 +261,14 @@ def test_a_client_that_leaves_is_no_error_here(
 ) -> None:
     head = b"POST /datasets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx,y"
     url = served.http.base_url
-    with socket.create_connection((url.host, url.port)) as connection:
-        connection.sendall(head)
 
     def noted() -> None:
         assert [getattr(record, "status", None) for record in caplog.records] == [499]
 
     with caplog.at_level("INFO", "service.middleware"):
-        wait_for(noted, AssertionError, 10)
+        with socket.create_connection((url.host, url.port)) as connection:
+            connection.sendall(head)
+        wait_for(noted, AssertionError)
 
 
 @pytest.mark.parametrize(
