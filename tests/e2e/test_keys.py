@@ -279,7 +279,7 @@ def test_a_trace_leads_from_the_request_to_the_worker(guarded: Guarded) -> None:
         ("kvae-api", "apply_async/kvae.train"),
         ("kvae-worker", "run/kvae.train"),
     }
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not expected <= guarded.traces.of(TRACE):
         assert time.monotonic() < deadline, guarded.traces.of(TRACE)
         time.sleep(0.1)

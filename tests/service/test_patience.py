@@ -153,7 +153,7 @@ def test_work_that_does_not_look_up_is_cancelled_without_it(
         asked = time.monotonic()
         while not is_in(database, claim, "cancelled"):
             time.sleep(0.05)
-        assert time.monotonic() - asked < 4  # 2 at most on an idle machine
+        assert time.monotonic() - asked < 20  # 2 at most on an idle machine; a lease is 60
         time.sleep(0.2)
         with pytest.raises(leases.LeaseLost):
             heartbeat.check()

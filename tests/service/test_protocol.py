@@ -46,7 +46,7 @@ def port() -> Iterator[int]:
 
 def talk(port: int, *parts: bytes, pause: float = 0) -> tuple[bytes, dict[str, Any]]:
     """The status line and problem that come of what is sent, until the connection ends."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(pause)

@@ -75,7 +75,7 @@ def test_outliers_may_be_clusters_or_not() -> None:
     x, labels = blobs(300)
     far = torch.tensor([[20.0, 20.0], [20.1, 20.0], [20.0, 20.1]])
     sketch = Sketch(unscaled(torch.cat([x, far])), 0)
-    small, fair = classical.graph_cuts(sketch, 3)
+    small, fair = classical.graph_cuts(sketch.graph, 3)
     assert np.bincount(small).min() == 3
     assert adjusted_rand_score(labels, fair[:300]) > 0.95
 

@@ -8,6 +8,7 @@ from trainer.partition import EVERYWHERE
 from trainer.points import Points, ScaledPoints, Scaling, check_points
 from trainer.random import derived_seed
 from trainer.starts import classical, gaussians, learned
+from trainer.starts.count import MAX_CLUSTERS, count_clusters
 from trainer.starts.judge import Judge
 from trainer.starts.sketch import Features, Labels, Sketch
 
@@ -27,11 +28,10 @@ def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
 
 def _count(sketch: Sketch, seed: int) -> int:
     if sketch.is_reduced:  # in all its dimensions no distance tells clusters apart
-        k = gaussians.count(sketch.smooth[:, :LEADING], classical.MAX_CLUSTERS, seed)
+        k = gaussians.count(sketch.smooth[:, :LEADING], MAX_CLUSTERS, seed)
         if k is not None:
             return k
-    is_one = Judge(sketch, 1, seed).trusted is not None
-    return 1 if is_one else classical.count_clusters(sketch)
+    return count_clusters(sketch, seed)
 
 
 def initial_partition(
@@ -67,7 +67,7 @@ def best_of_all(judge: Judge, k: int, seed: int) -> Labels:
     candidates = [classical.kmeans(sketch.rows, k, seed)]
     if judge.mixture is not None:
         candidates.append(gaussians.partition(judge.mixture, sketch.rows))
-    return classical.best(sketch, k, [*candidates, *classical.graph_cuts(sketch, k)])
+    return classical.best(sketch, k, [*candidates, *classical.graph_cuts(sketch.graph, k)])
 
 
 def gaussian(rows: Features, k: int, seed: int) -> Labels:

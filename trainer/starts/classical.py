@@ -1,17 +1,16 @@
 """Partitions of a sketch by methods that know nothing of generators."""
 
 import warnings
-from itertools import pairwise
 
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from trainer.starts.graph import NeighbourGraph
 from trainer.starts.sketch import Features, Labels, Sketch
 
 STARTS, MANY = 10, 50  # of k-means; one for more components than that
-MAX_CLUSTERS, NOISE = 25, 1e-3  # of a count of clusters; a cut that is as good as none
 LEAST_CUT = 1.5e-3  # lower ones are no better
 SMALL_SHARE = 5  # a cluster of the balanced cut has at least a fifth of N/K points
 
@@ -34,15 +33,14 @@ def voronoi(rows: Features, k: int, seed: int) -> Labels:
 
 def graph(sketch: Sketch, k: int, seed: int) -> Labels:
     """The better cut of the neighbour graph's linkage; k-means where it has no k clusters."""
-    return best(sketch, k, graph_cuts(sketch, k) or [kmeans(sketch.rows, k, seed)])
+    return best(sketch, k, graph_cuts(sketch.graph, k) or [kmeans(sketch.rows, k, seed)])
 
 
-def graph_cuts(sketch: Sketch, k: int) -> list[Labels]:
+def graph_cuts(graph: NeighbourGraph, k: int) -> list[Labels]:
     """The cut with k clusters however small, and the one with k of a fair size."""
-    n = len(sketch)
-    if n < 2:
+    if graph.n < 2:
         return []
-    cuts = [sketch.graph.linkage.cut(k, size) for size in (1, max(2, n // (SMALL_SHARE * k)))]
+    cuts = [graph.linkage.cut(k, size) for size in (1, max(2, graph.n // (SMALL_SHARE * k)))]
     return [cut for cut in cuts if cut is not None]
 
 
@@ -53,21 +51,3 @@ def best(sketch: Sketch, k: int, candidates: list[Labels]) -> Labels:
         return candidates[0]
     cut = sketch.graph.normalised_cut
     return min(candidates, key=lambda labels: max(LEAST_CUT, cut(labels, k)))
-
-
-def count_clusters(sketch: Sketch) -> int:
-    """K of 2 to 25 after which one more cluster raises the normalised cut most, as a ratio.
-
-    1 for fewer than 4 points.
-    """
-    n = len(sketch)
-    cuts = []
-    for k in range(2, min(MAX_CLUSTERS + 1, n // 2) + 1):
-        candidates = graph_cuts(sketch, k)
-        if not candidates:
-            break
-        cuts.append(min(sketch.graph.normalised_cut(labels, k) for labels in candidates))
-    if len(cuts) < 2:
-        return min(2, max(1, n // 2))
-    rises = [after / max(before, NOISE) for before, after in pairwise(cuts)]
-    return 2 + int(np.argmax(rises))

@@ -17,22 +17,25 @@ Floats = NDArray[np.float64]
 
 
 class NeighbourGraph:
-    """Each of n points and its 20 nearest, by Euclidean distance between rows (n, D)."""
+    """Each of n points and its 20 nearest, by Euclidean distance between rows (n, D).
+
+    ``distances`` are those of the nearest, in order: (n, 20), fewer columns for fewer points.
+    """
 
     def __init__(self, rows: NDArray[np.float32]) -> None:
         self.n = len(rows)
         k = min(NEIGHBOURS, self.n - 1)
         if k == 0:
-            self._distances, self._indices = np.zeros((1, 0)), np.zeros((1, 0), np.int64)
+            self.distances, self._indices = np.zeros((1, 0)), np.zeros((1, 0), np.int64)
         else:
             nearest = NearestNeighbors(n_neighbors=k).fit(rows)
             distances, self._indices = nearest.kneighbors()
-            self._distances = distances.astype(np.float64)
+            self.distances = distances.astype(np.float64)
 
     @cached_property
     def linkage(self) -> Linkage:
         """The tree of clusters, built from one length scale for all points."""
-        squares = self._distances**2
+        squares = self.distances**2
         weights = np.exp(-squares / max(squares.mean(), np.finfo(float).tiny))
         return Linkage(self._sparse(weights), self._indices[:, 0])
 
@@ -51,7 +54,7 @@ class NeighbourGraph:
 
     @cached_property
     def _local_edges(self) -> csr_matrix:
-        d = self._distances
+        d = self.distances
         own = d[:, min(LOCAL_SCALE, d.shape[1]) - 1] if d.size else np.zeros(self.n)
         own = np.maximum(own, np.finfo(np.float32).tiny)
         weights = np.exp(-(d**2) / (own[:, None] * own[self._indices]))
