@@ -8,9 +8,10 @@ from trainer.partition import EVERYWHERE
 from trainer.points import Points, ScaledPoints, Scaling, check_points
 from trainer.random import derived_seed
 from trainer.starts import classical, gaussians, learned
+from trainer.starts.arrays import Features, Labels
 from trainer.starts.count import MAX_CLUSTERS, count_clusters
 from trainer.starts.judge import Judge
-from trainer.starts.sketch import Features, Labels, Sketch
+from trainer.starts.sketch import Sketch
 
 LEADING = 5  # principal components, in which clusters of an embedding are counted
 

@@ -7,8 +7,9 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from trainer.starts.arrays import Features, Labels
 from trainer.starts.graph import NeighbourGraph
-from trainer.starts.sketch import Features, Labels, Sketch
+from trainer.starts.sketch import Sketch
 
 STARTS, MANY = 10, 50  # of k-means; one for more components than that
 LEAST_CUT = 1.5e-3  # lower ones are no better

@@ -1,13 +1,13 @@
 """How many clusters there are, where nobody says: as many as fall apart more easily than a ball."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.random import derived_seed
+from trainer.starts.arrays import Features
 from trainer.starts.classical import graph_cuts
 from trainer.starts.graph import NeighbourGraph
 from trainer.starts.judge import Judge
-from trainer.starts.sketch import Features, Sketch
+from trainer.starts.sketch import Sketch
 
 MAX_CLUSTERS = 25
 NOISE = 2e-3  # a cut that is as good as none
@@ -77,7 +77,7 @@ def _ball_like(rows: Features, seed: int) -> Features:
     return _ball(rng, len(rows), nearest)
 
 
-def _ball(rng: np.random.Generator, n: int, d: int) -> NDArray[np.float32]:
+def _ball(rng: np.random.Generator, n: int, d: int) -> Features:
     directions = rng.normal(size=(n, d))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return (directions * rng.random((n, 1)) ** (1 / d)).astype(np.float32)

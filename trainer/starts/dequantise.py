@@ -1,15 +1,14 @@
 """Noise in place of the steps of rounded, counted and categorical values."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from trainer.starts.arrays import Features
 
 MOST = 2 / 3  # of a column's variance, for categories that are rare
 COARSE = 0.25  # of the variance of all columns
 
-Rows = NDArray[np.float32]
 
-
-def dequantise(rows: Rows, seed: int) -> tuple[Rows, bool]:
+def dequantise(rows: Features, seed: int) -> tuple[Features, bool]:
     """Rows (n, D) with uniform noise as wide as a step of each column's values (Uria et al., 2013),
     and whether they are coarse: whether that noise is much of them, as most columns have but two
     or three values. Neighbours and Gaussians would else take the gaps between values for clusters.
@@ -22,6 +21,6 @@ def dequantise(rows: Rows, seed: int) -> tuple[Rows, bool]:
     return (rows + noise).astype(np.float32), bool(is_coarse)
 
 
-def _step(column: Rows) -> float:
+def _step(column: Features) -> float:
     steps = np.diff(np.unique(column))
     return float(np.median(steps)) if len(steps) else 0.0

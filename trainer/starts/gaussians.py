@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from trainer.starts.sketch import Features, Floats, Labels
+from trainer.starts.arrays import Features, Floats, Labels
 
 STARTS, RIDGE = 5, 1e-4
 FEWEST = 4  # points a Gaussian

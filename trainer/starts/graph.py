@@ -3,17 +3,14 @@
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.neighbors import NearestNeighbors
 
+from trainer.starts.arrays import Features, Floats, Labels
 from trainer.starts.linkage import Linkage
 
 NEIGHBOURS = 20
 LOCAL_SCALE = 7  # the neighbour whose distance is a point's own scale
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class NeighbourGraph:
@@ -22,7 +19,7 @@ class NeighbourGraph:
     ``distances`` are those of the nearest, in order: (n, 20), fewer columns for fewer points.
     """
 
-    def __init__(self, rows: NDArray[np.float32]) -> None:
+    def __init__(self, rows: Features) -> None:
         self.n = len(rows)
         k = min(NEIGHBOURS, self.n - 1)
         if k == 0:

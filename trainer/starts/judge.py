@@ -7,7 +7,8 @@ from torch import Tensor
 
 from trainer.random import derived_seed
 from trainer.starts import gaussians
-from trainer.starts.sketch import Labels, Sketch
+from trainer.starts.arrays import Labels
+from trainer.starts.sketch import Sketch
 
 
 class Judge:

@@ -14,8 +14,9 @@ from trainer.partition import Members
 from trainer.phases import step_size, train_estimator
 from trainer.points import ScaledPoints
 from trainer.random import Draws, random_stream
+from trainer.starts.arrays import Labels
 from trainer.starts.classical import kmeans
-from trainer.starts.sketch import Labels, Sketch
+from trainer.starts.sketch import Sketch
 from trainer.state import TrainingState, fresh_generators
 from trainer.steps import START_STEPS
 

@@ -1,11 +1,11 @@
 """Agglomeration on a directed neighbour graph: finds clusters of any shape."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-Labels = NDArray[np.int64]
+from trainer.starts.arrays import Labels
+
 PASSES = 100  # of handing small clusters over to their neighbours
 
 

@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
@@ -12,8 +11,10 @@ from torch import Generator, Tensor
 
 from trainer.points import ScaledPoints
 from trainer.random import derived_seed
+from trainer.starts.arrays import Features, Labels
 from trainer.starts.dequantise import dequantise
 from trainer.starts.graph import NeighbourGraph
+from trainer.starts.skewness import Unskewed
 
 SKETCH_POINTS = 10_000
 FEATURES, REDUCED_FROM = 50, 100  # principal components, for points of more values than that
@@ -21,15 +22,12 @@ EXACT_UP_TO = 4096  # values of a point, for the principal components
 VOTES = 5
 FEWEST_ASKED, COMPARISONS = 1_000, 1 << 32
 
-Labels = NDArray[np.int64]
-Features = NDArray[np.float32]
-Floats = NDArray[np.float64]
-
 
 class Sketch:
     """At most 10,000 points as rows of at most 100 features, and their neighbour graph.
 
-    ``smooth`` are the rows without the steps of discrete values; rows of few values are coarse.
+    Long tails of a table's columns are bent. ``smooth`` are the rows without the steps of discrete
+    values; rows of few values are coarse.
     """
 
     def __init__(self, x: ScaledPoints, seed: int) -> None:
@@ -38,17 +36,14 @@ class Sketch:
         order = torch.randperm(len(x), generator=rng)
         self.index = order[:SKETCH_POINTS].sort().values.to(x.device)
         rows = _rows(x[self.index])
-        self._pca: PCA | None = None
-        if rows.shape[1] > REDUCED_FROM:
-            n = min(FEATURES, len(rows))
-            solver = "covariance_eigh" if rows.shape[1] <= EXACT_UP_TO else "randomized"
-            self._pca = PCA(n, svd_solver=solver, random_state=0)
-            # more threads add up in any order: other bits from run to run
-            with threadpool_limits(1), np.errstate(invalid="ignore"):  # equal points: 0 / 0
-                self._pca.fit(rows)
+        is_table = len(x.shape) == 1  # images have neither steps nor tails
+        self._pca = _components(rows) if rows.shape[1] > REDUCED_FROM else None
+        self._unskewed = Unskewed([])
+        if is_table and not self._pca:
+            self._unskewed = Unskewed.fit(rows, derived_seed(seed, "tails", bits=31))
         self.rows: Features = self.features(rows)
         self.smooth, self.is_coarse = self.rows, False
-        if self._pca is None and len(x.shape) == 1:  # images and components have no steps
+        if is_table and not self._pca:
             self.smooth, self.is_coarse = dequantise(self.rows, derived_seed(seed, "smooth"))
 
     def __len__(self) -> int:
@@ -67,7 +62,7 @@ class Sketch:
     def features(self, rows: Features) -> Features:
         """Any points' features: (n, D) -> (n, at most 100)."""
         if self._pca is None:
-            return rows
+            return self._unskewed(rows)
         with threadpool_limits(1):
             return np.ascontiguousarray(self._pca.transform(rows), np.float32)
 
@@ -91,6 +86,15 @@ class Sketch:
         """The sample's points that vote, fewer of them for millions of points: (n,)."""
         n = min(len(self), max(FEWEST_ASKED, COMPARISONS // len(self._x)))
         return np.random.default_rng(0).choice(len(self), n, replace=False)
+
+
+def _components(rows: Features) -> PCA:
+    """The principal ones of many columns."""
+    solver = "covariance_eigh" if rows.shape[1] <= EXACT_UP_TO else "randomized"
+    pca = PCA(min(FEATURES, len(rows)), svd_solver=solver, random_state=0)
+    # more threads add up in any order: other bits from run to run
+    with threadpool_limits(1), np.errstate(invalid="ignore"):  # equal points: 0 / 0
+        return pca.fit(rows)
 
 
 def _rows(points: Tensor) -> Features:

@@ -1,0 +1,8 @@
+"""Names for the arrays of this package."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Labels = NDArray[np.int64]
+Features = NDArray[np.float32]
+Floats = NDArray[np.float64]
