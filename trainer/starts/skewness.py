@@ -14,12 +14,12 @@ GAUSSIANS, COMPARED = 5, 2_000  # that tell whether the bent points are simpler,
 
 
 class _Bend(NamedTuple):
-    """What is done to a column: unit * YeoJohnson((sign * x - origin) / spread; power)."""
+    """What is done to a column: sign * unit * YeoJohnson((sign * x - origin) / scale; power)."""
 
     column: int
     sign: float
     origin: float
-    spread: float
+    scale: float
     power: float
     unit: float
 
@@ -37,15 +37,8 @@ class Unskewed:
     @classmethod
     def fit(cls, rows: Features, seed: int) -> Self:
         """To rows (n, D)."""
-        bends = [_bend(j, column) for j, column in enumerate(rows.T) if _has_tail(column)]
-        bent = cls(bends)
-        some = rows[:: -(-len(rows) // COMPARED)]
-        before = gaussians.fit(some, GAUSSIANS, seed) if bends else None
-        after = gaussians.fit(bent(some), GAUSSIANS, seed) if before else None
-        if before is None or after is None:
-            return cls([])
-        volume = 2 * sum(float(_log_slopes(bend, some[:, bend.column]).sum()) for bend in bends)
-        return bent if after.bic(bent(some)) - volume < before.bic(some) else cls([])
+        bent = cls([_bend(j, column) for j, column in enumerate(rows.T) if _has_tail(column)])
+        return bent if bent._bends and bent._is_simpler(rows, seed) else cls([])
 
     def __call__(self, rows: Features) -> Features:
         """Any points' rows, bent: (n, D)."""
@@ -57,6 +50,15 @@ class Unskewed:
             bent[:, bend.column] = bend.sign * bend.unit * yeojohnson(distance, bend.power)
         return bent
 
+    def _is_simpler(self, rows: Features, seed: int) -> bool:
+        some = rows[:: -(-len(rows) // COMPARED)]
+        bent = self(some)
+        before, after = (gaussians.fit(each, GAUSSIANS, seed) for each in (some, bent))
+        if before is None or after is None:
+            return False
+        slopes = sum(float(_log_slopes(each, some[:, each.column]).sum()) for each in self._bends)
+        return bool(after.bic(bent) - 2 * slopes < before.bic(some))
+
 
 def _has_tail(column: Features) -> bool:
     if len(np.unique(column)) < DISTINCT * len(column):
@@ -67,17 +69,19 @@ def _has_tail(column: Features) -> bool:
 def _bend(j: int, column: Features) -> _Bend:
     sign = float(np.sign(skew(column)))
     towards = sign * column.astype(np.float64)
-    bend = _Bend(j, sign, float(towards.min()), float(towards.std()), 1.0, 1.0)
+    origin = float(towards.min())
+    scale = float(np.median(towards[towards > origin])) - origin  # a tail moves it little
+    bend = _Bend(j, sign, origin, scale, power=1.0, unit=1.0)
     bent, power = yeojohnson(_distance(bend, column))
-    return bend._replace(power=float(power), unit=bend.spread / float(bent.std()))
+    return bend._replace(power=float(power), unit=float(towards.std() / bent.std()))
 
 
 def _distance(bend: _Bend, column: Features) -> Floats:
-    """From the end that has no tail, in standard deviations."""
-    return np.asarray((bend.sign * column.astype(np.float64) - bend.origin) / bend.spread)
+    """From the end that has no tail."""
+    return np.asarray((bend.sign * column.astype(np.float64) - bend.origin) / bend.scale)
 
 
 def _log_slopes(bend: _Bend, column: Features) -> Floats:
     """Logarithms of the derivative, at values of the fit."""
     steps = np.log1p(_distance(bend, column))
-    return np.asarray((bend.power - 1) * steps + np.log(bend.unit / bend.spread))
+    return np.asarray((bend.power - 1) * steps + np.log(bend.unit / bend.scale))
