@@ -49,6 +49,13 @@ def test_rings_are_told_apart(name: str) -> None:
     assert adjusted_rand_score(labels, start(x, name, 2).numpy()) == 1
 
 
+@pytest.mark.parametrize("n", [300, 1500])
+def test_rings_that_gaussians_would_halve(n: int) -> None:
+    x, labels = make_circles(n, noise=0.03, factor=0.4, random_state=0)
+    found = start(torch.from_numpy((x / x.std(0)).astype(np.float32)), "auto", 2)
+    assert adjusted_rand_score(labels, found.numpy()) == 1
+
+
 def test_a_voronoi_start_has_k_cells() -> None:
     assert set(start(blobs()[0], "voronoi", 7).tolist()) == set(range(7))
 

@@ -8,7 +8,10 @@ from torch import Tensor
 from trainer.random import derived_seed
 from trainer.starts import gaussians
 from trainer.starts.arrays import Labels
+from trainer.starts.classical import LEAST_CUT, graph_cuts
 from trainer.starts.sketch import Sketch
+
+THROUGH = 5 * LEAST_CUT  # more than chance
 
 
 class Judge:
@@ -33,7 +36,16 @@ class Judge:
         mixture, rows = self.mixture, self.sketch.smooth
         if mixture is None or self.sketch.is_coarse:
             return None
-        return mixture if gaussians.suffices(mixture, rows, self._seed) else None
+        if not gaussians.suffices(mixture, rows, self._seed):
+            return None
+        return None if self._cuts_through(mixture) else mixture
+
+    def _cuts_through(self, mixture: GaussianMixture) -> bool:
+        """Whether gaps part k clusters and the Gaussians none, as two halve each of two rings."""
+        graph, k = self.sketch.graph, self._k
+        parted = any(graph.normalised_cut(cut, k) < LEAST_CUT for cut in graph_cuts(graph, k))
+        labels = gaussians.partition(mixture, self.sketch.smooth)
+        return parted and graph.normalised_cut(labels, k) > THROUGH
 
     def score(self, partition: Tensor) -> float:
         """Of a partition, (N,)."""
