@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_blobs, make_circles, make_moons
+from sklearn.datasets import make_blobs, make_circles
 
 from api_schemas.training import TrainingConfig
-from tests.points import digits
+from tests.points import digits, two_moons
 from trainer.points import Points
 from trainer.starts.choose import settle_components
 from trainer.starts.count import dimension
@@ -28,7 +28,7 @@ def test_blobs_that_touch() -> None:
 
 @pytest.mark.parametrize("n", [300, 1500])
 def test_shapes(n: int) -> None:
-    assert counted(make_moons(n, noise=0.06, random_state=0)[0]) == 2
+    assert counted(two_moons(n)[0]) == 2
     assert counted(make_circles(n, noise=0.03, factor=0.4, random_state=0)[0]) == 2
 
 

@@ -45,6 +45,11 @@ def graph_cuts(graph: NeighbourGraph, k: int) -> list[Labels]:
     return [cut for cut in cuts if cut is not None]
 
 
+def lowest_cut(graph: NeighbourGraph, k: int) -> float | None:
+    """The normalised cut of the better of `graph_cuts`; None where there is none."""
+    return min((graph.normalised_cut(cut, k) for cut in graph_cuts(graph, k)), default=None)
+
+
 def best(sketch: Sketch, k: int, candidates: list[Labels]) -> Labels:
     """The candidate of lowest normalised cut; of equals, and of those that cut next to nothing, the
     first. Categories part the points so that many partitions do."""

@@ -3,8 +3,8 @@
 import numpy as np
 
 from trainer.random import derived_seed
-from trainer.starts.arrays import Features
-from trainer.starts.classical import graph_cuts
+from trainer.starts.arrays import Features, thinned
+from trainer.starts.classical import lowest_cut
 from trainer.starts.graph import NeighbourGraph
 from trainer.starts.judge import Judge
 from trainer.starts.sketch import Sketch
@@ -54,10 +54,10 @@ def _lowest_cuts(graph: NeighbourGraph) -> dict[int, float]:
     """By the number of clusters, as far as the graph falls into so many."""
     cuts = {}
     for k in range(2, min(MAX_CLUSTERS, graph.n // 2) + 1):
-        found = [graph.normalised_cut(labels, k) for labels in graph_cuts(graph, k)]
-        if not found:
+        cut = lowest_cut(graph, k)
+        if cut is None:
             break
-        cuts[k] = min(found)
+        cuts[k] = cut
     return cuts
 
 
@@ -65,7 +65,7 @@ def _ball_like(rows: Features, seed: int) -> Features:
     """As many points, evenly in a ball that seems to have the dimension of the rows, measured the
     same way: the rim makes it seem less than it is."""
     rng = np.random.default_rng(derived_seed(seed, "ball"))
-    some = rows[:: -(-len(rows) // MEASURED)]
+    some = thinned(rows, MEASURED)
     wanted = dimension(some)
     nearest, least = 1, np.inf
     for d in range(max(1, int(wanted)), rows.shape[1] + 1):

@@ -8,7 +8,7 @@ from torch import Tensor
 from trainer.random import derived_seed
 from trainer.starts import gaussians
 from trainer.starts.arrays import Labels
-from trainer.starts.classical import LEAST_CUT, graph_cuts
+from trainer.starts.classical import LEAST_CUT, lowest_cut
 from trainer.starts.sketch import Sketch
 
 THROUGH = 5 * LEAST_CUT  # more than chance
@@ -43,9 +43,10 @@ class Judge:
     def _cuts_through(self, mixture: GaussianMixture) -> bool:
         """Whether gaps part k clusters and the Gaussians none, as two halve each of two rings."""
         graph, k = self.sketch.graph, self._k
-        parted = any(graph.normalised_cut(cut, k) < LEAST_CUT for cut in graph_cuts(graph, k))
-        labels = gaussians.partition(mixture, self.sketch.smooth)
-        return parted and graph.normalised_cut(labels, k) > THROUGH
+        lowest = lowest_cut(graph, k)
+        if lowest is None or lowest >= LEAST_CUT:
+            return False
+        return graph.normalised_cut(gaussians.partition(mixture, self.sketch.smooth), k) > THROUGH
 
     def score(self, partition: Tensor) -> float:
         """Of a partition, (N,)."""

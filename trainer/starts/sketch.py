@@ -36,14 +36,14 @@ class Sketch:
         order = torch.randperm(len(x), generator=rng)
         self.index = order[:SKETCH_POINTS].sort().values.to(x.device)
         rows = _rows(x[self.index])
-        is_table = len(x.shape) == 1  # images have neither steps nor tails
         self._pca = _components(rows) if rows.shape[1] > REDUCED_FROM else None
-        self._unskewed = Unskewed([])
-        if is_table and not self._pca:
-            self._unskewed = Unskewed.fit(rows, derived_seed(seed, "tails", bits=31))
+        # images and principal components have neither tails nor steps
+        has_columns = len(x.shape) == 1 and not self._pca
+        tails = derived_seed(seed, "tails", bits=31)
+        self._unskewed = Unskewed.fit(rows, tails) if has_columns else Unskewed([])
         self.rows: Features = self.features(rows)
         self.smooth, self.is_coarse = self.rows, False
-        if is_table and not self._pca:
+        if has_columns:
             self.smooth, self.is_coarse = dequantise(self.rows, derived_seed(seed, "smooth"))
 
     def __len__(self) -> int:

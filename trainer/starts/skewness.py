@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import skew, yeojohnson
 
 from trainer.starts import gaussians
-from trainer.starts.arrays import Features, Floats
+from trainer.starts.arrays import Features, Floats, thinned
 
 SKEWED = 1.0  # the least skewness of a column that is bent
 DISTINCT = 1 / 3  # of its values; of fewer, steps and not a tail are what is seen
@@ -51,7 +51,7 @@ class Unskewed:
         return bent
 
     def _is_simpler(self, rows: Features, seed: int) -> bool:
-        some = rows[:: -(-len(rows) // COMPARED)]
+        some = thinned(rows, COMPARED)
         bent = self(some)
         before, after = (gaussians.fit(each, GAUSSIANS, seed) for each in (some, bent))
         if before is None or after is None:
