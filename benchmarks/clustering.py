@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from api_schemas.training import training_config
 from benchmarks.data import FCPS, NOISE, Labels, Points, clustering_sets, data_folder, load
 from trainer import train
+from trainer.beginning import settle_components
 from trainer.evaluation.clustering import agreement
-from trainer.starts.choose import settle_components
 
 KMEANS_STARTS, GAUSSIAN_STARTS = 10, 5
 BARS = {"digits": 0.79, "pendigits": 0.74, "mnist": 0.65}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
-from benchmarks.discrete import DISCRETE
+from benchmarks.tables import MADE
 from trainer.evaluation.synthetic import POINTS, VARIANCES, synthetic
 
 FCPS = (
@@ -49,7 +49,7 @@ def clustering_sets(folder: Path | None) -> list[str]:
         "digits",
         *TABLES,
         *OVERLAPPING,
-        *DISCRETE,
+        *MADE,
         *(f"synthetic-{modes}" for modes in VARIANCES),
     ]
     return made if folder is None else [*FCPS, "pendigits", "mnist", *made]
@@ -65,8 +65,8 @@ def load(name: str, folder: Path | None) -> tuple[Points, Labels]:
         return points, labels
     if name in OVERLAPPING:
         return _gaussians(*OVERLAPPING[name])
-    if name in DISCRETE:
-        return DISCRETE[name](np.random.default_rng(0))
+    if name in MADE:
+        return MADE[name](np.random.default_rng(0))
     if name.startswith("synthetic-"):
         return synthetic(int(name.removeprefix("synthetic-")), POINTS, seed=0)
     if folder is None:

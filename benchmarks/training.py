@@ -27,8 +27,9 @@ from trainer.devices import cpu_threads, sound_threads
 from trainer.generators import Schedule
 from trainer.loop import Report, train
 from trainer.partition import Members
-from trainer.points import Points, ScaledPoints, Scaling
+from trainer.points import Points
 from trainer.random import Draws, random_stream
+from trainer.scaling import ScaledPoints, Scaling
 from trainer.state import TrainingState
 from trainer.vae import VAEStack
 

@@ -6,19 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api_schemas.models import QUANTILES, Feature, Spread
-from trainer.points import Points, Scaling, chunks
+from trainer.points import Points, chunks
 from trainer.random import derived_seed
+from trainer.scaling import Scaling
 
 MAX_FEATURES = 1_024
 QUANTILE_POINTS = 1_000  # of a component, or of all, that quantiles are found by
 
 
 def features(
-    scaling: Scaling, points: Points, partition: NDArray[np.int64], k: int
+    points: Points, partition: NDArray[np.int64], k: int
 ) -> tuple[list[list[Feature]], list[Spread]]:
     """Of each component's points, K times D, and of all, D; empty for images and very wide rows."""
     if points.ndim != 2 or points.shape[1] > MAX_FEATURES:
         return [[] for _ in range(k)], []
+    scaling = Scaling.fit(points)
     means, deviations = _moments(scaling, points, partition, k)
     members = [np.flatnonzero(partition == j) for j in range(k)]
     *parts, whole = (

@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
+from trainer.beginning import initial_state
 from trainer.devices import choose_device
 from trainer.estimators import new_estimator
 from trainer.generators import Schedule
 from trainer.mixture import Mixture
 from trainer.partition import EVERYWHERE, Members
 from trainer.phases import step_size
-from trainer.points import Points, ScaledPoints
+from trainer.points import Points
 from trainer.random import Draws, derived_seed, random_stream
-from trainer.state import fresh_generators, initial_state
+from trainer.scaling import ScaledPoints
+from trainer.state import fresh_generators
 
 
 def init(points: Points, config: TrainingConfig, epochs: float, **sizes: Any) -> Mixture:

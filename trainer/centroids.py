@@ -6,8 +6,8 @@ from torch import Generator, Tensor
 from trainer.architecture import Architecture
 from trainer.generators import Generators, Schedule
 from trainer.partition import Members
-from trainer.points import ScaledPoints
 from trainer.random import Draws
+from trainer.scaling import ScaledPoints
 
 
 class Centroids(Generators):

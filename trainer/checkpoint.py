@@ -14,7 +14,7 @@ from trainer.errors import DamagedState
 from trainer.estimators import DensityEstimator
 from trainer.generators import Generators
 from trainer.kinds import rebuilt_networks
-from trainer.points import Scaling
+from trainer.scaling import Scaling
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import Best, TrainingState
 from trainer.stopping import Begun, Place
@@ -31,8 +31,7 @@ def checkpoint_bytes(state: TrainingState, run: str = "") -> bytes:
     """
     tensors: dict[str, Tensor] = {
         "partition": state.partition,
-        "scaling.shift": torch.from_numpy(state.scaling.shift),
-        "scaling.scale": torch.from_numpy(state.scaling.scale),
+        **prefixed("scaling", state.scaling.state_dict()),
     }
     tensors |= _networks("", state.generators, state.estimator)
     if state.shares is not None:
@@ -89,7 +88,7 @@ def restore(data: bytes, device: torch.device, processes: int = 1) -> TrainingSt
         config=config,
         architecture=architecture,
         point_shape=tuple(description["point_shape"]),
-        scaling=Scaling(tensors["scaling.shift"].numpy(), tensors["scaling.scale"].numpy()),
+        scaling=Scaling.from_state_dict(parts["scaling"]),
         generators=generators,
         estimator=estimator,
         partition=tensors["partition"].to(device),

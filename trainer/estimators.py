@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from trainer.architecture import ESTIMATOR_LAYERS, Architecture
 from trainer.generators import Generators, adam
 from trainer.networks import StackedConvEncoder, StackedMLP
-from trainer.points import ScaledPoints
 from trainer.ranks import Ranks
+from trainer.scaling import ScaledPoints
 
 CHUNK_VALUES = 1 << 22  # values scored at once: bounds memory, keeps matrices large
 

@@ -13,8 +13,8 @@ from trainer.architecture import Architecture
 from trainer.compiled import Graphs
 from trainer.devices import tensor_cores
 from trainer.partition import Members
-from trainer.points import ScaledPoints
 from trainer.random import Draws
+from trainer.scaling import ScaledPoints
 from trainer.stopping import Place, StopTraining
 
 

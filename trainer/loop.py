@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
+from trainer.beginning import initial_state, settle_components
 from trainer.compiled import Graphs, pays
 from trainer.devices import choose_device, cpu_threads, sound_threads
 from trainer.errors import Diverged
@@ -21,13 +22,14 @@ from trainer.generators import Schedule
 from trainer.mixture import Mixture
 from trainer.partition import Members, mixture_weights
 from trainer.phases import reassign, rescue, step_size, train_estimator, train_generators
-from trainer.points import Points, ScaledPoints
+from trainer.points import Points
 from trainer.random import random_stream
 from trainer.ranks import Ranks
-from trainer.starts.choose import initial_partition, settle_components
+from trainer.scaling import ScaledPoints
+from trainer.starts.choose import initial_partition
 from trainer.starts.judge import Judge
 from trainer.starts.sketch import Sketch
-from trainer.state import TrainingState, fresh_generators, initial_state
+from trainer.state import TrainingState, fresh_generators
 from trainer.steps import OnStep, Steps
 from trainer.stopping import Begun, Phase, Place, StopTraining
 

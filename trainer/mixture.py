@@ -16,8 +16,9 @@ from trainer.errors import InvalidPoints, TrainerError
 from trainer.estimators import DensityEstimator
 from trainer.generators import Generators
 from trainer.kinds import rebuilt_networks
-from trainer.points import Points, Scaling, check_finite, check_shape, chunks
+from trainer.points import Points, check_finite, check_shape, chunks
 from trainer.random import Draws, random_stream
+from trainer.scaling import Scaling
 from trainer.serialise import grouped, pack, prefixed, unpack, write_atomically
 from trainer.state import TrainingState
 
@@ -121,7 +122,8 @@ class Mixture:
         ]
         likelihood: NDArray[np.float64] = torch.cat(parts).cpu().numpy()
         if a.likelihood == "gaussian":
-            likelihood -= np.log(np.broadcast_to(self.scaling.scale, a.dimensions)).sum()
+            slopes = [self.scaling.log_slopes(points[part]) for part in chunks(points)]
+            likelihood += np.concatenate(slopes)
         return likelihood
 
     def member_density(self, points: Points, components: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -188,8 +190,7 @@ class Mixture:
         tensors = {
             **prefixed("generators", self.generators.state_dict()),
             **prefixed("estimator", self.estimator.state_dict()),
-            "scaling.shift": torch.from_numpy(self.scaling.shift),
-            "scaling.scale": torch.from_numpy(self.scaling.scale),
+            **prefixed("scaling", self.scaling.state_dict()),
             "alpha": torch.from_numpy(self.alpha),
         }
         if self.reference is not None:
@@ -210,7 +211,7 @@ class Mixture:
         return cls(
             architecture=architecture,
             point_shape=tuple(spec["point_shape"]),
-            scaling=Scaling(tensors["scaling.shift"].numpy(), tensors["scaling.scale"].numpy()),
+            scaling=Scaling.from_state_dict(parts["scaling"]),
             generators=generators.eval(),
             estimator=estimator.eval(),
             alpha=alpha,

@@ -6,8 +6,8 @@ from math import prod
 import torch
 from torch import Generator, Tensor
 
-from trainer.points import ScaledPoints
 from trainer.random import Draws
+from trainer.scaling import ScaledPoints
 from trainer.stopping import Place
 
 EVERYWHERE = -1  # of a point that all components train on: the paper's uniform pretraining

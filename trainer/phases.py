@@ -14,9 +14,9 @@ from trainer.partition import (
     is_everywhere,
     mixture_weights,
 )
-from trainer.points import ScaledPoints
 from trainer.random import Draws, derived_seed, random_stream
 from trainer.ranks import Ranks
+from trainer.scaling import ScaledPoints
 from trainer.splits import split_largest
 from trainer.state import TrainingState
 from trainer.steps import estimator_batch

@@ -6,8 +6,8 @@ from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
 from trainer.partition import component_sizes
-from trainer.points import ScaledPoints
 from trainer.random import derived_seed
+from trainer.scaling import ScaledPoints
 
 SPLIT_POINTS = 20_000  # a component is split by k-means on at most so many of its points
 

@@ -9,11 +9,12 @@ from torch import Tensor
 from api_schemas.training import TrainingConfig
 from trainer.architecture import Architecture, choose_architecture
 from trainer.errors import InvalidConfig
-from trainer.estimators import DensityEstimator, new_estimator
+from trainer.estimators import DensityEstimator
 from trainer.generators import Generators
 from trainer.kinds import new_generators
-from trainer.points import Points, Scaling, check_points, inner_shape
+from trainer.points import inner_shape
 from trainer.random import random_stream
+from trainer.scaling import Scaling
 from trainer.stopping import Begun
 
 SLACK = 0.05  # scores that differ by less are equal; of equal iterations the last has learned most
@@ -104,29 +105,6 @@ def check_config(config: TrainingConfig, shape: tuple[int, ...]) -> None:
     for wrong, param, message in objections:
         if wrong:
             raise InvalidConfig(param, message)
-
-
-def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:
-    """A run before its first iteration, which will choose the partition and make the networks.
-
-    Raises InvalidPoints or InvalidConfig when the points or the configuration can't be trained.
-    """
-    check_points(points)
-    check_config(config, points.shape)
-    point_shape = points.shape[1:]
-    architecture = choose_architecture(inner_shape(point_shape), config)
-    generators = fresh_generators(config, architecture, 0, device)
-    return TrainingState(
-        config=config,
-        architecture=architecture,
-        point_shape=point_shape,
-        scaling=Scaling.fit(points),
-        generators=generators,
-        estimator=new_estimator(
-            generators, random_stream(device, config.seed, 0, "initial estimator")
-        ),
-        partition=torch.zeros(len(points), dtype=torch.int64, device=device),
-    )
 
 
 def fresh_generators(

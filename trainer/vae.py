@@ -16,8 +16,8 @@ from trainer.generators import Step, SteppedGenerators, adam, descend
 from trainer.latent import LatentDensity
 from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
 from trainer.partition import Members, component_members
-from trainer.points import ScaledPoints
 from trainer.random import Draws, random_stream
+from trainer.scaling import ScaledPoints
 from trainer.whole_step import WholeStep
 
 LOG_2_PI = log(2 * pi)

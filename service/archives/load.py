@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 IMPORTANCE_SAMPLES, FAR, LOG_SCALE_RANGE = 8, 30.0, (-5.0, 2.0)
 FARTHEST = 1e6  # standard deviations
+MOST = torch.finfo(torch.float32).max  # that a value may be
 CHUNK_VALUES = 1 << 22  # sampled at once
 LOG_2_PI = log(2 * pi)
 
@@ -142,24 +143,37 @@ class Model:
             x = self.decode(t, z[None] if choice is None else self.latent(t, z, choice))[0]
             x = x.sigmoid() if self.a["likelihood"] == "bernoulli" else x
             x = x if noise is None else x + noise * self.log_scale(t)[0].exp()
-        scaling = self.part("scaling.")
-        x = x.double().reshape(z.shape[0], *self.point_shape)
-        if len(self.point_shape) == 1:
-            return x * scaling["scale"] + scaling["shift"]
-        return (x.clamp(0, 1) * scaling["scale"] + scaling["shift"]).float()
+        return self.unscaled(x.double().reshape(z.shape[0], *self.point_shape))
 
     def scores(self, points: Tensor) -> Tensor:
         """Log densities up to what all components share: (N, *point_shape) -> (N, K)."""
-        scaling, t = self.part("scaling."), self.part("estimator.")
-        x = (points.double() - scaling["shift"]) / scaling["scale"]
-        x = x.clamp(-FARTHEST, FARTHEST).float()
-        x = x.reshape(-1, *self.a["shape"])
+        t = self.part("estimator.")
+        x = self.scaled(points.double()).reshape(-1, *self.a["shape"])
         if self.a["estimator"] == "classifier":
             return down(t, "network", x[None])[0].log_softmax(1)
         if self.a["estimator"] == "discriminators":
             return -down(t, "network", x.expand(len(t["offset"]), *x.shape))[..., 0].T - t["offset"]
         t = self.part("estimator.generators.")
         return self.distance(t, x) if self.a["generator"] == "centroid" else self.density(t, x)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Data units to those of the networks: (N, *point_shape) -> the same."""
+        s = self.part("scaling.")
+        if "unit" in s:
+            d = (x - s["origin"]) / torch.where(s["unit"] != 0, s["unit"], 1)
+            x = torch.where(s["unit"] != 0, d.clamp(max=0) + d.clamp(min=0).log1p(), x)
+        return ((x - s["shift"]) / s["scale"]).clamp(-FARTHEST, FARTHEST).float()
+
+    def unscaled(self, x: Tensor) -> Tensor:
+        """Inverse of `scaled`, for values that data may have."""
+        s = self.part("scaling.")
+        if len(self.point_shape) > 1:
+            return (x.clamp(0, 1) * s["scale"] + s["shift"]).float()
+        x = x * s["scale"] + s["shift"]
+        if "unit" in s:
+            rows = x.clamp(min=0).expm1() * s["unit"] + s["origin"]
+            x = torch.where(s["unit"] != 0, rows, x).clamp(-MOST, MOST)
+        return x
 
     def weighed(self, scores: Tensor) -> Tensor:
         """The posterior that scores stand for: (N, K) -> (N, K)."""

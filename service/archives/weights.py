@@ -63,7 +63,10 @@ def _check_shapes(tensors: Mapping[str, Tensor], architecture: Architecture, k: 
         }
         expected = _shapes(networks)
     rows = (1,) if architecture.is_image else architecture.shape
-    for name, shape in (("alpha", (k,)), ("scaling.shift", rows), ("scaling.scale", rows)):
+    scaling = ["scaling.shift", "scaling.scale"]
+    if "scaling.unit" in tensors and not architecture.is_image:
+        scaling += ["scaling.origin", "scaling.unit"]
+    for name, shape in ("alpha", (k,)), *((name, rows) for name in scaling):
         expected[name] = (shape, torch.float64)
     if "reference" in tensors:
         expected["reference"] = ((tensors["reference"].numel(),), torch.float64)

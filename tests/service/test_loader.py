@@ -24,6 +24,7 @@ ROWS, IMAGES = three_blobs()[0], digits()[0][:300]
 COLOURS = np.random.default_rng(0).random((60, 3, 9, 9), np.float32)
 KINDS: dict[str, tuple[Points, dict[str, Any]]] = {
     "rows": (ROWS, {}),
+    "tails": (np.hstack([np.exp(ROWS / 2), -np.exp(ROWS / 2), ROWS]), {}),
     "paper": (ROWS, {"estimator": "discriminators", "latent_gaussians": 0, "sample_noise": False}),
     "densities": (ROWS, {"estimator": "generators"}),
     "gan": (ROWS, {"generator": "gan"}),

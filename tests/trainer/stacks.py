@@ -8,8 +8,8 @@ from api_schemas.training import TrainingOptions
 from trainer.architecture import Architecture, choose_architecture
 from trainer.generators import Generators
 from trainer.kinds import new_generators
-from trainer.points import ScaledPoints, Scaling
 from trainer.random import Draws
+from trainer.scaling import ScaledPoints, Scaling
 
 CPU = torch.device("cpu")
 

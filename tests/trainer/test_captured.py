@@ -16,8 +16,9 @@ from trainer.compiled import Graphs
 from trainer.devices import tensor_cores
 from trainer.generators import Schedule, Step
 from trainer.partition import Members
-from trainer.points import Points, ScaledPoints, Scaling, inner_shape
+from trainer.points import Points, inner_shape
 from trainer.random import Draws, random_stream
+from trainer.scaling import ScaledPoints, Scaling
 from trainer.vae import VAEStack
 
 K, STEPS = 3, 20

@@ -13,8 +13,8 @@ from trainer.architecture import choose_architecture
 from trainer.compiled import STEPS_WORTH_COMPILING, Graphs, has_compiler, pays
 from trainer.generators import Schedule
 from trainer.partition import Members
-from trainer.points import ScaledPoints, Scaling
 from trainer.random import Draws, random_stream
+from trainer.scaling import ScaledPoints, Scaling
 from trainer.stopping import StopTraining
 from trainer.vae import VAEStack
 

@@ -6,8 +6,8 @@ from sklearn.datasets import make_blobs, make_circles
 
 from api_schemas.training import TrainingConfig
 from tests.points import digits, two_moons
+from trainer.beginning import settle_components
 from trainer.points import Points
-from trainer.starts.choose import settle_components
 from trainer.starts.count import dimension
 
 

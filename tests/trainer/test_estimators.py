@@ -6,8 +6,8 @@ from torch import Tensor
 
 from tests.trainer.stacks import stack, unscaled
 from trainer.estimators import DensityEstimator, Discriminators, new_estimator
-from trainer.points import ScaledPoints
 from trainer.ranks import Ranks
+from trainer.scaling import ScaledPoints
 
 K = 2
 MEANS = torch.tensor([-1.0, 1.0])

@@ -40,11 +40,11 @@ def test_a_centroid_run_is_lloyds_algorithm_step_by_step() -> None:
 
 def voronoi_start(points: np.ndarray, config: TrainingConfig) -> np.ndarray:
     """The partition that the run began with."""
+    from trainer.beginning import initial_state
     from trainer.loop import Run
-    from trainer.points import ScaledPoints
     from trainer.ranks import Ranks
+    from trainer.scaling import ScaledPoints
     from trainer.starts.choose import initial_partition
-    from trainer.state import initial_state
     from trainer.steps import Steps
 
     state = initial_state(points, config, torch.device("cpu"))

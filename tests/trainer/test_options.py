@@ -22,17 +22,17 @@ from trainer import (
     restore,
     train,
 )
+from trainer.beginning import initial_state, settle_components
 from trainer.checkpoint import forget_checkpoints, keep_checkpoint, last_checkpoint
 from trainer.generators import Schedule
 from trainer.networks import StackedConv2d
 from trainer.partition import EVERYWHERE, mixture_weights
 from trainer.phases import rescue, train_estimator, train_generators, twins
-from trainer.points import ScaledPoints, Scaling
 from trainer.ranks import Ranks
-from trainer.starts.choose import initial_partition, settle_components
+from trainer.scaling import ScaledPoints, Scaling
+from trainer.starts.choose import initial_partition
 from trainer.starts.judge import Judge
 from trainer.starts.sketch import Sketch
-from trainer.state import initial_state
 from trainer.steps import Steps
 
 CPU = torch.device("cpu")

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from trainer import InvalidPoints
-from trainer.points import Scaling, check_points
+from trainer.points import check_points
+from trainer.scaling import Scaling
 
 CPU = torch.device("cpu")
 

@@ -10,10 +10,11 @@ from sklearn.metrics import adjusted_rand_score
 
 from api_schemas.training import TrainingConfig
 from tests.trainer.stacks import unscaled
+from trainer.beginning import settle_components
 from trainer.partition import EVERYWHERE
-from trainer.points import ScaledPoints, Scaling
+from trainer.scaling import ScaledPoints, Scaling
 from trainer.starts import classical, gaussians
-from trainer.starts.choose import best_of_all, initial_partition, settle_components
+from trainer.starts.choose import best_of_all, initial_partition
 from trainer.starts.judge import Judge
 from trainer.starts.learned import merge_confused
 from trainer.starts.sketch import Sketch

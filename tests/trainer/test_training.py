@@ -19,7 +19,7 @@ from trainer import (
     restore,
     train,
 )
-from trainer.state import initial_state
+from trainer.beginning import initial_state
 
 CPU = torch.device("cpu")
 SHORT = {"iterations": 3, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 60}

@@ -5,34 +5,11 @@ from torch import Tensor
 
 from api_schemas.training import TrainingConfig
 from trainer.partition import EVERYWHERE
-from trainer.points import Points, ScaledPoints, Scaling, check_points
 from trainer.random import derived_seed
+from trainer.scaling import ScaledPoints
 from trainer.starts import classical, gaussians, learned
 from trainer.starts.arrays import Features, Labels
-from trainer.starts.count import MAX_CLUSTERS, count_clusters
 from trainer.starts.judge import Judge
-from trainer.starts.sketch import Sketch
-
-LEADING = 5  # principal components, in which clusters of an embedding are counted
-
-
-def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
-    """The configuration with K chosen from the points where it is to be. Raises InvalidPoints."""
-    if config.components != "auto":
-        return config
-    check_points(points)
-    x = ScaledPoints(points, Scaling.fit(points), torch.device("cpu"))
-    sketch = Sketch(x, config.seed)
-    k = _count(sketch, config.seed)
-    return config.model_copy(update={"components": k})
-
-
-def _count(sketch: Sketch, seed: int) -> int:
-    if sketch.is_reduced:  # in all its dimensions no distance tells clusters apart
-        k = gaussians.count(sketch.smooth[:, :LEADING], MAX_CLUSTERS, seed)
-        if k is not None:
-            return k
-    return count_clusters(sketch, seed)
 
 
 def initial_partition(

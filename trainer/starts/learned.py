@@ -12,8 +12,8 @@ from trainer.estimators import new_estimator
 from trainer.generators import Schedule
 from trainer.partition import Members
 from trainer.phases import step_size, train_estimator
-from trainer.points import ScaledPoints
 from trainer.random import Draws, random_stream
+from trainer.scaling import ScaledPoints
 from trainer.starts.arrays import Labels
 from trainer.starts.classical import kmeans
 from trainer.starts.sketch import Sketch

@@ -9,12 +9,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
-from trainer.points import ScaledPoints
 from trainer.random import derived_seed
+from trainer.scaling import ScaledPoints
 from trainer.starts.arrays import Features, Labels
 from trainer.starts.dequantise import dequantise
 from trainer.starts.graph import NeighbourGraph
-from trainer.starts.skewness import Unskewed
 
 SKETCH_POINTS = 10_000
 FEATURES, REDUCED_FROM = 50, 100  # principal components, for points of more values than that
@@ -26,7 +25,7 @@ FEWEST_ASKED, COMPARISONS = 1_000, 1 << 32
 class Sketch:
     """At most 10,000 points as rows of at most 100 features, and their neighbour graph.
 
-    Long tails of a table's columns are bent. ``smooth`` are the rows without the steps of discrete
+    ``smooth`` are the rows without the steps of discrete
     values; rows of few values are coarse.
     """
 
@@ -37,13 +36,9 @@ class Sketch:
         self.index = order[:SKETCH_POINTS].sort().values.to(x.device)
         rows = _rows(x[self.index])
         self._pca = _components(rows) if rows.shape[1] > REDUCED_FROM else None
-        # images and principal components have neither tails nor steps
-        has_columns = len(x.shape) == 1 and not self._pca
-        tails = derived_seed(seed, "tails", bits=31)
-        self._unskewed = Unskewed.fit(rows, tails) if has_columns else Unskewed([])
         self.rows: Features = self.features(rows)
         self.smooth, self.is_coarse = self.rows, False
-        if has_columns:
+        if len(x.shape) == 1 and not self._pca:  # images and principal components have no steps
             self.smooth, self.is_coarse = dequantise(self.rows, derived_seed(seed, "smooth"))
 
     def __len__(self) -> int:
@@ -62,7 +57,7 @@ class Sketch:
     def features(self, rows: Features) -> Features:
         """Any points' features: (n, D) -> (n, at most 100)."""
         if self._pca is None:
-            return self._unskewed(rows)
+            return rows
         with threadpool_limits(1):
             return np.ascontiguousarray(self._pca.transform(rows), np.float32)
 

@@ -1,4 +1,4 @@
-"""Tables of few different values, made from known clusters: ratings, counts, categories, a mix."""
+"""Tables made from known clusters: of few different values, and with long tails."""
 
 from collections.abc import Callable, Mapping
 
@@ -44,12 +44,28 @@ def mixed(rng: np.random.Generator) -> Table:
     return np.hstack([measures, _answers(rng, labels, 3)]), labels
 
 
-DISCRETE: Mapping[str, Callable[[np.random.Generator], Table]] = {
+def prices(rng: np.random.Generator) -> Table:
+    """Four kinds of customer, by six sums of money."""
+    labels = rng.integers(4, size=POINTS)
+    magnitudes = rng.normal(0, 1.5, (4, 6))
+    return np.exp(magnitudes[labels] + rng.normal(0, 0.8, (POINTS, 6))), labels
+
+
+def durations(rng: np.random.Generator) -> Table:
+    """Three kinds of case, by how long five stages of it took."""
+    labels = rng.integers(3, size=POINTS)
+    means = rng.uniform(0.3, 9, (3, 5))
+    return rng.gamma(1.5, means[labels]), labels
+
+
+MADE: Mapping[str, Callable[[np.random.Generator], Table]] = {
     "ratings": ratings,
     "counts": counts,
     "flags": flags,
     "categories": categories,
     "mixed": mixed,
+    "prices": prices,
+    "durations": durations,
 }
 
 
