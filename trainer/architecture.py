@@ -32,6 +32,7 @@ class Architecture:
     estimator: EstimatorName
     estimator_width: int
     filters: tuple[int, ...] = VAE_FILTERS  # of each convolution of a generator
+    weight_decay: float = 0.0
 
     @property
     def dimensions(self) -> int:
@@ -63,7 +64,7 @@ def choose_architecture(shape: tuple[int, ...], options: TrainingOptions) -> Arc
         network = "conv" if image and min(shape[1:]) >= CONV_FROM else "mlp"
     hidden = options.hidden or _hidden(dimensions)
     width = ESTIMATOR_FILTERS if network == "conv" else max(ESTIMATOR_UNITS, hidden)
-    gaussians = options.latent_gaussians
+    gaussians, decay = options.latent_gaussians, options.weight_decay
     return Architecture(
         shape=shape,
         generator=options.generator,
@@ -76,6 +77,7 @@ def choose_architecture(shape: tuple[int, ...], options: TrainingOptions) -> Arc
         sample_noise=options.sample_noise,
         estimator=options.estimator,
         estimator_width=options.estimator_width or width,
+        weight_decay=(0.0 if image else 1.0) if decay is None else decay,
     )
 
 

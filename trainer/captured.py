@@ -1,7 +1,7 @@
 """A whole training step as a CUDA graph: one launch in place of hundreds of kernels', which on
 small networks take longer to launch than to run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,10 @@ class CapturedStep(WholeStep):
         stack: nn.Module,
         latent: int,
         optimiser: torch.optim.Optimizer,
+        weights: Collection[str],
         capture: Capture | None = None,
     ) -> None:
-        super().__init__(stack, latent, optimiser)
+        super().__init__(stack, latent, optimiser, weights)
         self._capture = capture or cuda_graph
         self._replay: Callable[[], None] | None = None
 
@@ -56,7 +57,8 @@ class CapturedStep(WholeStep):
         losses: Tensor = -self.stack(self._batch, self._noise).mean(1)
         gradients = torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)
         with torch.no_grad():
-            self.descend(parameters, gradients, self.moments, self._sizes)
+            decay = self.stack.get_buffer("decay")
+            self.descend(parameters, gradients, self.moments, decay, self._sizes)
         self._losses = losses.detach()
 
 

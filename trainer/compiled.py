@@ -12,7 +12,7 @@ import os
 import shutil
 import sysconfig
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from sys import platform
@@ -58,9 +58,14 @@ class CompiledStep(WholeStep):
     """Takes what another of its run has compiled from ``graphs``."""
 
     def __init__(
-        self, stack: nn.Module, latent: int, optimiser: torch.optim.Optimizer, graphs: Graphs
+        self,
+        stack: nn.Module,
+        latent: int,
+        optimiser: torch.optim.Optimizer,
+        weights: Collection[str],
+        graphs: Graphs,
     ) -> None:
-        super().__init__(stack, latent, optimiser)
+        super().__init__(stack, latent, optimiser, weights)
         self._graphs = graphs
         self._buffers = dict(stack.named_buffers())
         # the parameters and their moments, which the graph changes in place
@@ -83,7 +88,7 @@ class CompiledStep(WholeStep):
 
     def _whole_step(self) -> Graph:
         stack, names = self.stack, list(self.parameters)
-        n = len(names)
+        n, decay = len(names), list(self._buffers).index("decay")
 
         def loss(
             parameters: list[Tensor], buffers: tuple[Tensor, ...], batch: Tensor, noise: Tensor
@@ -96,7 +101,8 @@ class CompiledStep(WholeStep):
             *buffers, sizes, batch, noise = tensors[3 * n :]
             parameters = list(tensors[:n])
             gradients, losses = grad(loss, has_aux=True)(parameters, tuple(buffers), batch, noise)
-            self.descend(parameters, gradients, (tensors[n : 2 * n], tensors[2 * n : 3 * n]), sizes)
+            moments = tensors[n : 2 * n], tensors[2 * n : 3 * n]
+            self.descend(parameters, gradients, moments, buffers[decay], sizes)
             return (losses,)
 
         return step

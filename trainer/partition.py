@@ -63,6 +63,10 @@ class Members:
         self._drawn_from = torch.where(empty, len(partition), self._sizes)
         self._starts = torch.where(empty, 0, self._starts)
 
+    def sizes(self, draws: Draws) -> Tensor:
+        """How many points each component of the draws draws from, (K,)."""
+        return self._drawn_from[draws.own, 0]
+
     def batch(self, draws: Draws) -> Tensor:
         """Indices of points, (K, batch_size), of the components that the draws are for."""
         return self.batches(draws, 1)[0]

@@ -12,13 +12,13 @@ from torch.nn import functional as F
 from trainer.architecture import Architecture
 from trainer.captured import CapturedStep
 from trainer.compiled import CompiledStep, Graphs, compilable, has_compiler
-from trainer.generators import Step, SteppedGenerators, adam, descend
+from trainer.generators import Schedule, Step, SteppedGenerators, adam
 from trainer.latent import LatentDensity
 from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
 from trainer.partition import Members, component_members
 from trainer.random import Draws, random_stream
 from trainer.scaling import ScaledPoints
-from trainer.whole_step import WholeStep
+from trainer.whole_step import WholeStep, prior_gradient
 
 LOG_2_PI = log(2 * pi)
 LOG_SCALE_START = -1.5
@@ -26,6 +26,7 @@ LOG_SCALE_RANGE = (-5.0, 2.0)
 IMPORTANCE_SAMPLES = 8
 LATENT_FIT_POINTS = 2_000  # of each component, for each Gaussian
 FAR = 30.0  # spreads from the centre, from where all points look the same to an encoder
+MOST_DIMENSIONS = 100  # that count for the weights' prior: the values of wider points go together
 LEAST_SPREAD = 1e-2  # of a component, in the unit of the data's own
 
 
@@ -35,13 +36,16 @@ class VAEStack(SteppedGenerators):
     They train with the prior z ~ N(0, I) and a diagonal Gaussian encoder. A ``gaussian``
     likelihood has one learned scale a component; ``bernoulli`` is the cross-entropy on values in
     [0, 1]. With ``latent_gaussians`` a small Gaussian mixture fitted to the encoded points takes
-    the prior's place after training (ex-post density estimation; Ghosh et al., 2020).
+    the prior's place after training (ex-post density estimation; Ghosh et al., 2020). With
+    ``weight_decay`` w their weights have a prior, too, N(0, 1 / (w D)) with D at most 100, so that
+    few points are not learnt by heart (MacKay, 1992); of many it is not felt.
     """
 
     has_density = True
 
     centre: Tensor  # (K, 1, D) and spread, (K, 1, 1): what the networks see is relative to them
     spread: Tensor
+    decay: Tensor  # (K,): precision of the weights' prior, for each of the component's points
 
     def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
         super().__init__(k, architecture, rng)
@@ -59,6 +63,7 @@ class VAEStack(SteppedGenerators):
         self.log_scale = nn.Parameter(torch.full((k, 1, 1), LOG_SCALE_START, device=rng.device))
         self.register_buffer("centre", torch.zeros(k, 1, a.dimensions, device=rng.device))
         self.register_buffer("spread", torch.ones(k, 1, 1, device=rng.device))
+        self.register_buffer("decay", torch.zeros(k, device=rng.device), persistent=False)
         self.prior = LatentDensity(k, a.latent_gaussians, a.latent, rng.device)
 
     @torch.no_grad()
@@ -81,18 +86,31 @@ class VAEStack(SteppedGenerators):
     def start_training(self) -> None:
         self.optimisers = [adam(list(self.parameters()))]
 
+    def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
+        a = self.architecture
+        precision = a.weight_decay * min(a.dimensions, MOST_DIMENSIONS)
+        self.decay.copy_(precision / members.sizes(draws))
+        return super().fit(x, members, schedule, draws)
+
     def step(self, batch: Tensor, draws: Draws) -> Tensor:
         losses = -self.elbo(batch, draws).mean(1)
-        descend(self.optimisers[0], losses.sum())
+        self.optimisers[0].zero_grad()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for weight in self._weights().values():
+                assert weight.grad is not None  # noqa: S101 - each has a part in the loss
+                weight.grad += prior_gradient(self.decay, weight)
+        self.optimisers[0].step()
         return losses.detach()
 
     @contextmanager
     def compiled_step(self, graphs: Graphs) -> Iterator[Step]:
         whole: WholeStep
+        latent, weights = self.architecture.latent, self._weights().keys()
         if self.device.type == "cuda":
-            whole = CapturedStep(self, self.architecture.latent, self.optimisers[0])
+            whole = CapturedStep(self, latent, self.optimisers[0], weights)
         elif self.device.type == "cpu" and compilable(self.architecture) and has_compiler():
-            whole = CompiledStep(self, self.architecture.latent, self.optimisers[0], graphs)
+            whole = CompiledStep(self, latent, self.optimisers[0], weights, graphs)
         else:
             yield self.step
             return
@@ -175,6 +193,13 @@ class VAEStack(SteppedGenerators):
         if self.architecture.likelihood == "bernoulli":
             return decoded  # logits
         return self.centre + self.spread * decoded
+
+    def _weights(self) -> dict[str, nn.Parameter]:
+        """Those that have a prior, without biases and batch norms, by their names."""
+        if not self.architecture.weight_decay:
+            return {}
+        named = self.named_parameters()
+        return {name: w for name, w in named if name.endswith(".weight") and w.dim() > 2}
 
     def _render(self, z: Tensor, draws: Draws, noise: bool) -> Tensor:
         x = self._decode(z)

@@ -1,7 +1,7 @@
 """A training step as one function: loss, its gradient and Adam, on tensors that stay in place."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,20 @@ from trainer.random import Draws
 class WholeStep(ABC):
     """What `VAEStack.step` does, in one call; the optimiser's memory stays in the optimiser.
 
-    Once done, call `finish`. ``stack(batch, noise)`` is the ELBO, (K, B), for noise (K, B, latent).
+    Once done, call `finish`. ``stack(batch, noise)`` is the ELBO, (K, B), for noise (K, B, latent);
+    ``weights`` names the parameters that have a prior, of the precision in its buffer ``decay``.
     """
 
-    def __init__(self, stack: nn.Module, latent: int, optimiser: torch.optim.Optimizer) -> None:
+    def __init__(
+        self,
+        stack: nn.Module,
+        latent: int,
+        optimiser: torch.optim.Optimizer,
+        weights: Collection[str],
+    ) -> None:
         self.stack = stack
         self.parameters = dict(stack.named_parameters())
+        self._has_prior = [name in weights for name in self.parameters]
         self.group = optimiser.param_groups[0]
         memory = [optimiser.state[p] for p in self.parameters.values()]
         self.moments = [m["exp_avg"] for m in memory], [m["exp_avg_sq"] for m in memory]
@@ -48,11 +56,19 @@ class WholeStep(ABC):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor],
         moments: tuple[Sequence[Tensor], Sequence[Tensor]],
+        decay: Tensor,
         sizes: Tensor,
     ) -> None:
         """Adam's (Kingma & Ba, 2015), in place."""
         (beta1, beta2), eps = self.group["betas"], self.group["eps"]
-        for p, g, first, second in zip(parameters, gradients, *moments, strict=True):
+        each = zip(parameters, gradients, *moments, self._has_prior, strict=True)
+        for p, gradient, first, second, has_prior in each:
+            g = gradient + prior_gradient(decay, p) if has_prior else gradient
             first.lerp_(g, 1 - beta1)
             second.mul_(beta2).addcmul_(g, g, value=1 - beta2)
             p.sub_(sizes[0] * first / (second.sqrt() * sizes[1] + eps))
+
+
+def prior_gradient(decay: Tensor, weight: Tensor) -> Tensor:
+    """Of minus the log density of N(0, 1 / decay), decay (K,), at the weights (K, ...)."""
+    return decay.view(-1, *[1] * (weight.dim() - 1)) * weight

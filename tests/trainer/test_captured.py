@@ -39,7 +39,8 @@ class Captured(VAEStack):
 
     @contextmanager
     def compiled_step(self, graphs: Graphs) -> Iterator[Step]:
-        whole = CapturedStep(self, self.architecture.latent, self.optimisers[0], repeated)
+        a, weights = self.architecture, self._weights().keys()
+        whole = CapturedStep(self, a.latent, self.optimisers[0], weights, repeated)
         yield whole
         whole.finish()
 
