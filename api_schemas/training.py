@@ -83,7 +83,7 @@ class TrainingOptions(Closed):
     log_transform: bool = Field(
         True,
         description="learn the logarithm of columns with long tails, as prices and durations have, "
-        "where that makes the points simpler: where Gaussians then describe them better (BIC)",
+        "of tables of up to 100, where Gaussians then describe the points better (BIC)",
     )
     component_scaling: bool = Field(
         True,
@@ -95,8 +95,8 @@ class TrainingOptions(Closed):
         ge=0,
         le=1_000,
         description="keeps VAEs from learning few points by heart: their weights have the prior "
-        "N(0, 1 / (weight_decay D)) for points of D values, of which 100 count; none: 1 for rows "
-        "of numbers, 0 for images",
+        "N(0, 1 / (weight_decay D)) for points of D values, D at most 100; none: 1 for rows of "
+        "numbers, 0 for images",
     )
     latent_gaussians: int | None = Field(
         None,

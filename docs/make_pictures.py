@@ -32,6 +32,7 @@ COMPETITION = TrainingConfig(  # all begin alike, and learn little in each itera
     initial_partition="uniform",
     pretrain_one=False,
     component_scaling=False,
+    weight_decay=0,
     keep_best=False,
     polish=False,
     hidden=50,

@@ -15,12 +15,13 @@ QUANTILE_POINTS = 1_000  # of a component, or of all, that quantiles are found b
 
 
 def features(
-    points: Points, partition: NDArray[np.int64], k: int
+    scaling: Scaling, points: Points, partition: NDArray[np.int64], k: int
 ) -> tuple[list[list[Feature]], list[Spread]]:
     """Of each component's points, K times D, and of all, D; empty for images and very wide rows."""
     if points.ndim != 2 or points.shape[1] > MAX_FEATURES:
         return [[] for _ in range(k)], []
-    scaling = Scaling.fit(points)
+    if scaling.logarithm is not None:  # means are those of the values, not of their logarithms
+        scaling = Scaling.fit(points)
     means, deviations = _moments(scaling, points, partition, k)
     members = [np.flatnonzero(partition == j) for j in range(k)]
     *parts, whole = (

@@ -92,7 +92,7 @@ def memory(mixture: Mixture) -> int:
     """Bytes of a mixture's tensors as they are loaded."""
     networks = (mixture.generators, mixture.estimator)
     tensors = (tensor for network in networks for tensor in network.state_dict().values())
-    arrays = [mixture.scaling.shift, mixture.scaling.scale, mixture.alpha]
+    arrays = [*mixture.scaling.state_dict().values(), mixture.alpha]
     if mixture.reference is not None:
         arrays.append(mixture.reference)
     return sum(item.nbytes for item in (*tensors, *arrays))

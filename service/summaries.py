@@ -62,7 +62,7 @@ def summarise(mixture: Mixture, points: Points, partition: NDArray[np.int64]) ->
         _outlier_score(mixture, partition, confidence, density) if has_scores else None,
         (posterior / sizes.clip(1)[:, None]).round(6).tolist(),
         [_typical(partition, density, j) for j in range(k)],
-        *features(points, partition, k),
+        *features(mixture.scaling, points, partition, k),
     )
 
 

@@ -11,7 +11,7 @@ from trainer.scaling import ScaledPoints, Scaling
 from trainer.starts import gaussians
 from trainer.starts.count import MAX_CLUSTERS, count_clusters
 from trainer.starts.sketch import Sketch
-from trainer.starts.tails import straightened
+from trainer.starts.tails import fit_log_transform
 from trainer.state import TrainingState, check_config, fresh_generators
 
 LEADING = 5  # principal components, in which clusters of an embedding are counted
@@ -53,7 +53,8 @@ def initial_state(points: Points, config: TrainingConfig, device: torch.device) 
 def _scaling(points: Points, config: TrainingConfig) -> Scaling:
     if points.ndim > 2 or not config.log_transform:
         return Scaling.fit(points)
-    return Scaling.fit(points, straightened(points, derived_seed(config.seed, "tails", bits=31)))
+    seed = derived_seed(config.seed, "tails", bits=31)
+    return Scaling.fit(points, fit_log_transform(points, seed))
 
 
 def _count(sketch: Sketch, seed: int) -> int:

@@ -21,6 +21,7 @@ from trainer.stopping import Begun, Place
 
 # after an iteration, and within one: earlier versions would take that for an iteration's end
 WHOLE, WITHIN = "checkpoint", "checkpoint within an iteration"
+BEFORE = {"log_transform": False, "weight_decay": 0.0}  # of runs that began without such options
 PLACE = ("place_total", "place_drawn", "place_now")  # the tensors of a `Place`
 
 
@@ -66,7 +67,7 @@ def restore(data: bytes, device: torch.device, processes: int = 1) -> TrainingSt
         mine, theirs = f"{processes} on {device.type}", f"one process on {told['device']}"
         raise DamagedState(f"{theirs} left it within an iteration, which {mine} can't go on with")
     parts = grouped({name: tensor.to(device) for name, tensor in tensors.items()})
-    config = TrainingConfig(**description["config"])
+    config = TrainingConfig(**{**BEFORE, **description["config"]})
     architecture = Architecture.from_json(description["architecture"])
     generators, estimator = _rebuilt("", config, architecture, parts, device)
     best = None

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from trainer.points import Floats
 
 MOST = float(np.finfo(np.float32).max)  # that a value may be
 

@@ -108,6 +108,15 @@ class Mixture:
         in float64, so that a point's value does not depend on those beside it. Raises
         InvalidPoints, or TrainerError where the generators have no density.
         """
+        likelihood = self._straight_likelihood(points)
+        if (logarithm := self.scaling.logarithm) is not None:
+            for part in chunks(points):
+                likelihood[part] += logarithm.log_slopes(np.asarray(points[part], np.float64))
+        return likelihood
+
+    def _straight_likelihood(self, points: Points) -> NDArray[np.float64]:
+        """`log_likelihood`, but of the logarithms of columns that are learnt as such: in the data's
+        units whatever is dear is unlikely."""
         a = self.architecture
         if a.generator != "vae":
             raise TrainerError(f"generators of kind {a.generator!r} have no density; 'vae' has one")
@@ -122,8 +131,7 @@ class Mixture:
         ]
         likelihood: NDArray[np.float64] = torch.cat(parts).cpu().numpy()
         if a.likelihood == "gaussian":
-            slopes = [self.scaling.log_slopes(points[part]) for part in chunks(points)]
-            likelihood += np.concatenate(slopes)
+            likelihood -= np.log(np.broadcast_to(self.scaling.scale, a.dimensions)).sum()
         return likelihood
 
     def member_density(self, points: Points, components: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -148,18 +156,19 @@ class Mixture:
             return self
         order = torch.randperm(len(points), generator=random_stream("cpu", seed, "reference"))
         some = np.sort(order[:REFERENCE_POINTS].numpy())
-        return replace(self, reference=np.sort(self.log_likelihood(points[some])))
+        return replace(self, reference=np.sort(self._straight_likelihood(points[some])))
 
     def outlier_score(self, points: Points) -> NDArray[np.float64]:
         """Share of the training points that are more likely: (N, *shape) -> (N,) in [0, 1].
 
-        0.999 is a point less likely than 99.9 % of the training points, by `log_likelihood` and
-        by as many of them as are kept for reference. Raises InvalidPoints, or TrainerError where
-        there are none.
+        0.999 is a point less likely than 99.9 % of the training points, by `log_likelihood`, in
+        which columns that are learnt as logarithms count as such, and by as many of them as are
+        kept for reference. Raises InvalidPoints, or TrainerError where there are none.
         """
         if self.reference is None:
             raise TrainerError("this model keeps no training points' likelihoods to judge by")
-        at_most = np.searchsorted(self.reference, self.log_likelihood(points) + TIE, side="right")
+        likelihood = self._straight_likelihood(points)
+        at_most = np.searchsorted(self.reference, likelihood + TIE, side="right")
         return 1 - at_most / len(self.reference)
 
     def sample(

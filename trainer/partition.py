@@ -63,8 +63,10 @@ class Members:
         self._drawn_from = torch.where(empty, len(partition), self._sizes)
         self._starts = torch.where(empty, 0, self._starts)
 
-    def sizes(self, draws: Draws) -> Tensor:
-        """How many points each component of the draws draws from, (K,)."""
+    def mass(self, draws: Draws) -> Tensor:
+        """How many points each component of the draws learns from, of shares their sum: (K,)."""
+        if self._shares is not None:
+            return self._shares[draws.own, -1].clamp(min=1)
         return self._drawn_from[draws.own, 0]
 
     def batch(self, draws: Draws) -> Tensor:

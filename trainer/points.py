@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from trainer.errors import InvalidPoints
 
 Points = NDArray[np.generic]
+Floats = NDArray[np.float64]
+Value = TypeVar("Value", bound=np.generic)
 
 CHUNK_VALUES = 1 << 22
 MAX_DIMENSIONS = 1 << 20
@@ -20,9 +23,9 @@ def chunks(points: Points) -> Iterator[slice]:
     return (slice(at, at + rows) for at in range(0, len(points), rows))
 
 
-def thinned(points: Points, most: int) -> NDArray[np.float64]:
-    """Every n-th of the points, in float64, so that there are ``most`` at most."""
-    return np.asarray(points[:: -(-len(points) // most)], np.float64)
+def thinned(points: NDArray[Value], most: int) -> NDArray[Value]:
+    """Every n-th of the points, so that there are ``most`` at most."""
+    return points[:: -(-len(points) // most)]
 
 
 def check_shape(shape: tuple[int, ...], kind: str = "f") -> None:

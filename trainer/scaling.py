@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.log_transform import LogTransform
-from trainer.points import Points, chunks, inner_shape, thinned
+from trainer.points import Floats, Points, chunks, inner_shape, thinned
 
-Floats = NDArray[np.float64]
 Values = Callable[[Floats], Floats]
 
 KEPT_VALUES = 1 << 26  # 256 MiB of float32
@@ -152,7 +151,8 @@ def _shift_and_scale(points: Points, bend: Values) -> tuple[Floats, Floats]:
 
 def _reach(points: Points, bend: Values) -> tuple[Floats, Floats]:
     """The bounds of each column's values that are not far out: (D,) and (D,)."""
-    first, third = np.quantile(bend(thinned(points, QUARTILE_POINTS)), (0.25, 0.75), axis=0)
+    some = bend(np.asarray(thinned(points, QUARTILE_POINTS), np.float64))
+    first, third = np.quantile(some, (0.25, 0.75), axis=0)
     reach = np.where(third > first, OUTLYING * (third - first), np.inf)  # of a rare feature, all
     return first - reach, third + reach
 

@@ -89,7 +89,7 @@ class VAEStack(SteppedGenerators):
     def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
         a = self.architecture
         precision = a.weight_decay * min(a.dimensions, MOST_DIMENSIONS)
-        self.decay.copy_(precision / members.sizes(draws))
+        self.decay.copy_(precision / members.mass(draws))
         return super().fit(x, members, schedule, draws)
 
     def step(self, batch: Tensor, draws: Draws) -> Tensor:

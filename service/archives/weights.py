@@ -40,6 +40,9 @@ def check_weights(data: bytes, point_shape: list[int], alpha: list[float]) -> No
     _require(not no_density, "a GAN has no density of its own")
     _require(np.array_equal(tensors["alpha"].numpy(), alpha), "its alpha is another")
     _require(bool((tensors["scaling.scale"] > 0).all()), "its scaling is not positive")
+    if (unit := tensors.get("scaling.unit")) is not None:
+        is_one = (unit == 0) | (unit.abs() >= torch.finfo(unit.dtype).tiny)
+        _require(bool(is_one.all()), "a unit of its logarithms is none")
     if (reference := tensors.get("reference")) is not None:
         is_sorted = reference.numel() > 0 and bool((reference.diff() >= 0).all())
         _require(a.generator == "vae" and is_sorted, "reference is not that of a VAE, sorted")

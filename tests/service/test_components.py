@@ -52,7 +52,23 @@ def test_posteriors_tell_which_components_are_close(fit: Fit) -> None:
 
 
 def test_outlier_scores_are_about_those_of_assign(fit: Fit) -> None:
-    points = three_blobs()[0]
+    check_outlier_scores(fit, three_blobs()[0])
+
+
+def test_of_prices_scores_and_features_are_right_too() -> None:
+    rng = np.random.default_rng(0)
+    prices = np.exp(np.repeat([[0.0, 3], [4, 0], [4, 6]], 200, 0) + rng.normal(0, 0.5, (600, 2)))
+    fit = train(prices, short(iterations=2, pretraining_epochs=100))
+    assert fit.mixture.scaling.logarithm is not None
+    check_outlier_scores(fit, prices)
+    summary = summaries.summarise(fit.mixture, prices, fit.partition)
+    means = [[feature.mean for feature in features] for features in summary.features]
+    expected = [prices[fit.partition == j].mean(0) for j in range(3)]
+    np.testing.assert_allclose(means, expected, rtol=1e-6)
+
+
+def check_outlier_scores(fit: Fit, points: Points) -> None:
+    """That the stored ones are those of /assign, about."""
     score = summaries.summarise(fit.mixture, points, fit.partition).outlier_score
     assert score is not None
     expected = fit.mixture.outlier_score(points)

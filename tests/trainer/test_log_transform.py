@@ -14,7 +14,7 @@ from trainer.scaling import ScaledPoints, Scaling
 from trainer.starts.choose import best_of_all
 from trainer.starts.judge import Judge
 from trainer.starts.sketch import Sketch
-from trainer.starts.tails import straightened
+from trainer.starts.tails import fit_log_transform
 
 Points = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -37,13 +37,13 @@ def small_and_far() -> tuple[Points, Labels]:
 
 
 def of(points: Points) -> LogTransform:
-    logarithm = straightened(points, 0)
+    logarithm = fit_log_transform(points, 0)
     assert logarithm is not None
     return logarithm
 
 
 def start(points: Points) -> Labels:
-    x = ScaledPoints(points, Scaling.fit(points, straightened(points, 0)), CPU)
+    x = ScaledPoints(points, Scaling.fit(points, fit_log_transform(points, 0)), CPU)
     return best_of_all(Judge(Sketch(x, 0), 3, 0), 3, 0)
 
 
@@ -57,7 +57,7 @@ def test_kinds_with_long_tails_are_told_apart(sign: int) -> None:
 
 def test_small_clusters_are_no_tail() -> None:
     points, labels = small_and_far()
-    assert straightened(points, 0) is None
+    assert fit_log_transform(points, 0) is None
     assert adjusted_rand_score(labels, start(points)) > 0.95
 
 
@@ -109,10 +109,31 @@ def test_slopes_are_those_of_the_bend() -> None:
 
 
 @pytest.mark.parametrize(
-    "rows", [np.ones((50, 2)), np.eye(30), np.arange(8.0).reshape(4, 2) ** 9, np.zeros((1, 3))]
+    "rows",
+    [
+        np.ones((50, 2)),
+        np.eye(30),
+        np.arange(8.0).reshape(4, 2) ** 9,
+        np.zeros((1, 3)),
+        np.ones((3, 2)),
+    ],
 )
 def test_what_has_no_tail_stays(rows: Points) -> None:
-    assert straightened(rows, 0) is None
+    assert fit_log_transform(rows, 0) is None
+
+
+def test_what_is_dear_is_no_outlier_for_that() -> None:
+    points, _ = prices()
+    mixture = train(points, training_config(3, iterations=1, pretraining_epochs=10)).mixture
+    dear = points.sum(1) > np.quantile(points.sum(1), 0.9)
+    assert mixture.outlier_score(points[dear]).mean() < 0.85
+    assert mixture.outlier_score(points[dear] * 1e3).mean() > 0.95
+
+
+def test_the_decision_does_not_hang_on_the_number_of_points() -> None:
+    cents = np.exp(np.random.default_rng(0).normal(2, 1, (30_000, 1))).round(2)
+    for n in (1_000, 30_000):
+        assert fit_log_transform(cents[:n], 0) is not None
 
 
 def test_other_columns_stay_as_they_are() -> None:

@@ -253,6 +253,8 @@ APPENDIX = {  # A of Locatello et al. (2018), and what this project adds turned 
     "latent_gaussians": 0,
     **dict.fromkeys(("sample_noise", "component_scaling", "pretrain_one"), False),
     **dict.fromkeys(("keep_best", "polish", "anneal"), False),
+    "log_transform": False,
+    "weight_decay": 0.0,
     "rescue": "none",
     "restarts": 1,
     "tolerance": None,

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from trainer.points import thinned
 from trainer.random import derived_seed
-from trainer.starts.arrays import Features, thinned
+from trainer.starts.arrays import Features
 from trainer.starts.classical import lowest_cut
 from trainer.starts.graph import NeighbourGraph
 from trainer.starts.judge import Judge

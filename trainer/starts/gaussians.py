@@ -8,7 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from trainer.starts.arrays import Features, Floats, Labels
+from trainer.points import Floats
+from trainer.starts.arrays import Features, Labels
 
 STARTS, RIDGE = 5, 1e-4
 FEWEST = 4  # points a Gaussian

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.neighbors import NearestNeighbors
 
-from trainer.starts.arrays import Features, Floats, Labels
+from trainer.points import Floats
+from trainer.starts.arrays import Features, Labels
 from trainer.starts.linkage import Linkage
 
 NEIGHBOURS = 20

@@ -25,8 +25,7 @@ FEWEST_ASKED, COMPARISONS = 1_000, 1 << 32
 class Sketch:
     """At most 10,000 points as rows of at most 100 features, and their neighbour graph.
 
-    ``smooth`` are the rows without the steps of discrete
-    values; rows of few values are coarse.
+    ``smooth`` are the rows without the steps of discrete values; rows of few values are coarse.
     """
 
     def __init__(self, x: ScaledPoints, seed: int) -> None:
