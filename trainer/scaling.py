@@ -133,7 +133,7 @@ class ScaledPoints:
 
 def _shift_and_scale(points: Points, bend: Values) -> tuple[Floats, Floats]:
     """Of each column of a table: (D,) and (D,)."""
-    low, high = _reach(points, bend)
+    low, high = reach(bend(np.asarray(thinned(points, QUARTILE_POINTS), np.float64)))
     lowest, highest = _extremes(points, lambda x: bend(x).clip(low, high))
     spread = highest - lowest
     constant = spread <= ROUNDING * np.abs(highest)
@@ -149,12 +149,11 @@ def _shift_and_scale(points: Points, bend: Values) -> tuple[Floats, Floats]:
     return lowest + unit * mean, unit * np.where(constant | has_two, 1.0, np.sqrt(variance))
 
 
-def _reach(points: Points, bend: Values) -> tuple[Floats, Floats]:
-    """The bounds of each column's values that are not far out: (D,) and (D,)."""
-    some = bend(np.asarray(thinned(points, QUARTILE_POINTS), np.float64))
-    first, third = np.quantile(some, (0.25, 0.75), axis=0)
-    reach = np.where(third > first, OUTLYING * (third - first), np.inf)  # of a rare feature, all
-    return first - reach, third + reach
+def reach(rows: Floats) -> tuple[Floats, Floats]:
+    """The bounds of each column's values that are not far out: (n, D) -> (D,) and (D,)."""
+    first, third = np.quantile(rows, (0.25, 0.75), axis=0)
+    far = np.where(third > first, OUTLYING * (third - first), np.inf)  # of a rare feature, none
+    return first - far, third + far
 
 
 def _extremes(points: Points, of: Values) -> tuple[Floats, Floats]:

@@ -136,6 +136,33 @@ def test_the_decision_does_not_hang_on_the_number_of_points() -> None:
         assert fit_log_transform(cents[:n], 0) is not None
 
 
+def kinds(wild: dict[tuple[int, int], float] | None = None) -> Points:
+    """A price, a flag, a constant and a normal column, (400, 4), with wild values where told."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=400)
+    price = np.exp(rng.normal(np.array([1, 3, 5])[labels], 0.4))
+    flag = rng.random(400) < 0.3
+    rows = np.stack([price, flag, np.full(400, 7.5), rng.normal(3 * labels)], 1)
+    for at, value in (wild or {}).items():
+        rows[at] = value
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_decision_does_not_hang_on_the_seed(seed: int) -> None:
+    logarithm = fit_log_transform(kinds(), seed)
+    assert logarithm is not None
+    assert logarithm.unit.nonzero()[0].tolist() == [0]
+
+
+@pytest.mark.parametrize("value", [-99_999, 50, 1e6, 1e30])
+@pytest.mark.parametrize("columns", [[0], [3], [0, 1, 2, 3]])
+def test_the_decision_does_not_hang_on_a_wild_value(value: float, columns: list[int]) -> None:
+    logarithm = of(kinds({(7, j): value for j in columns}))
+    assert logarithm.unit.nonzero()[0].tolist() == [0]
+    assert logarithm.unit[0] == pytest.approx(of(kinds()).unit[0], rel=0.2)
+
+
 def test_other_columns_stay_as_they_are() -> None:
     rows = np.hstack([prices()[0], np.random.default_rng(0).normal(size=(2000, 2))])
     logarithm = of(rows)

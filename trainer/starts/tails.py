@@ -7,13 +7,13 @@ from scipy.stats import skew
 
 from trainer.log_transform import LogTransform
 from trainer.points import Floats, Points, thinned
-from trainer.scaling import Scaling
+from trainer.scaling import Scaling, reach
 from trainer.starts import gaussians
 
 MOST_COLUMNS = 100  # of more a mixture of Gaussians takes too long to tell
 FITTED, COMPARED = 10_000, 2_000  # points: for a column's unit, and to compare what is simpler
 GAUSSIANS = 5  # that tell
-SKEWED = 1.0  # the least skewness of a column that is bent
+SKEWED, BULK = 1.0, (0.005, 0.995)  # the least skewness of a column's bulk, if it is bent
 DISTINCT, ASKED = 1 / 3, 1_000  # of so many values; of fewer, steps and no tail are what is seen
 UNITS = (0.3, 10.0)  # of the median's distance from the end without a tail
 
@@ -22,16 +22,22 @@ def fit_log_transform(points: Points, seed: int) -> LogTransform | None:
     """To the long-tailed columns of a table (N, D), if Gaussians then describe the points better
     (BIC, change of variables included): a tail may as well be a small cluster. None otherwise, and
     for more than 100 columns or at most 20 points."""
-    if points.shape[1] > MOST_COLUMNS or len(points) <= gaussians.FEWEST * GAUSSIANS:
+    if points.shape[1] > MOST_COLUMNS:
         return None
-    columns = np.asarray(thinned(points, FITTED), np.float64).T
-    found = [_origin_and_unit(column) if _has_tail(column) else (0, 0) for column in columns]
-    logarithm = LogTransform(*np.array(found, np.float64).T)
-    if not logarithm.unit.any():
+    rows = np.asarray(thinned(points, FITTED), np.float64)
+    varied = np.array([_has_many_values(column) for column in rows.T])
+    low, high = reach(rows)
+    near = (rows >= low) & (rows <= high)
+    origin, unit = np.zeros((2, rows.shape[1]))
+    for j in np.flatnonzero(varied):
+        if _has_tail(column := rows[near[:, j], j]):
+            origin[j], unit[j] = _origin_and_unit(column)
+    some = thinned(rows[near.all(1)], COMPARED)[:, varied]  # few values have no density
+    if not unit.any() or len(some) <= gaussians.FEWEST * GAUSSIANS:
         return None
-    some = np.asarray(thinned(points, COMPARED), np.float64)
-    before, after = (_misfit(some, each, seed) for each in (None, logarithm))
-    return logarithm if after < before else None
+    bent = LogTransform(origin[varied], unit[varied])
+    before, after = (_misfit(some, each, seed) for each in (None, bent))
+    return LogTransform(origin, unit) if after < before else None
 
 
 def _misfit(rows: Floats, logarithm: LogTransform | None, seed: int) -> float:
@@ -42,11 +48,14 @@ def _misfit(rows: Floats, logarithm: LogTransform | None, seed: int) -> float:
     return float(mixture.bic(scaled) - 2 * scaling.log_slopes(rows).sum())
 
 
-def _has_tail(column: Floats) -> bool:
+def _has_many_values(column: Floats) -> bool:
     some = thinned(column, ASKED)
-    if len(np.unique(some)) < DISTINCT * len(some):
-        return False
-    return bool(abs(skew(column)) > SKEWED)
+    return len(np.unique(some)) >= DISTINCT * len(some)
+
+
+def _has_tail(column: Floats) -> bool:
+    within = column.clip(*np.quantile(column, BULK))  # one wild value is no tail
+    return bool(within.std() > 0 and abs(skew(within)) > SKEWED)
 
 
 def _origin_and_unit(column: Floats) -> tuple[float, float]:
