@@ -57,7 +57,7 @@ def _moments(
     """Means and standard deviations in scaled units, of each component and of all: (K + 1, D)."""
     sums, squares = np.zeros((2, k + 1, points.shape[1]))
     for part in chunks(points):
-        x = (np.asarray(points[part], np.float64) - scaling.shift) / scaling.scale
+        x = (np.asarray(points[part], np.float64) - scaling.shift) / scaling.divisor
         sums[:-1] += sums_of(x, partition[part], k)
         squares[:-1] += sums_of(np.square(x), partition[part], k)
     for total in sums, squares:

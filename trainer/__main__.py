@@ -27,7 +27,10 @@ def main(argv: list[str] | None = None) -> int:
         return run(seat or Seat(), arguments)
     except KeyboardInterrupt:
         if seat is None:
-            print("interrupted; the same command goes on from the last iteration", file=sys.stderr)
+            print(
+                "interrupted; the same command goes on after the last whole iteration",
+                file=sys.stderr,
+            )
         return 130
 
 

@@ -131,7 +131,7 @@ class Mixture:
         ]
         likelihood: NDArray[np.float64] = torch.cat(parts).cpu().numpy()
         if a.likelihood == "gaussian":
-            likelihood -= np.log(np.broadcast_to(self.scaling.scale, a.dimensions)).sum()
+            likelihood -= np.log(np.broadcast_to(self.scaling.divisor, a.dimensions)).sum()
         return likelihood
 
     def member_density(self, points: Points, components: NDArray[np.int64]) -> NDArray[np.float32]:

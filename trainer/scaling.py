@@ -27,8 +27,9 @@ class Scaling:
 
     Tables are standardised a column, by what is not far out: one wild value hides no cluster. A
     column of two values is scaled by their distance: a rare flag does not outweigh all else, and
-    those of one category weigh about as much as a column of numbers. Columns with long tails may
-    be bent before, by a logarithm.
+    those of one category weigh about as much as a column of numbers. A constant column has scale 0:
+    it is made up as it is, and its new values are told apart in the data's units. Columns with long
+    tails may be bent before, by a logarithm.
     Images are mapped to [0, 1] by one shift and scale.
     """
 
@@ -43,9 +44,14 @@ class Scaling:
         if points.ndim > 2:
             lowest = min(float(points[part].min()) for part in chunks(points))
             highest = max(float(points[part].max()) for part in chunks(points))
-            return cls(np.array([lowest]), np.array([(highest - lowest) or 1.0]))
+            return cls(np.array([lowest]), np.array([highest - lowest]))
         bend = logarithm.apply if logarithm else lambda rows: rows
         return cls(*_shift_and_scale(points, bend), logarithm)
+
+    @property
+    def divisor(self) -> Floats:
+        """The scale, or 1 where that is 0."""
+        return np.where(self.scale, self.scale, 1.0)
 
     def state_dict(self) -> dict[str, Tensor]:
         """What a file keeps of it."""
@@ -67,7 +73,7 @@ class Scaling:
         for part in chunks(points):
             x = np.asarray(points[part], np.float64)
             x = self.logarithm.apply(x) if self.logarithm else x
-            near = ((x - self.shift) / self.scale).clip(-FARTHEST, FARTHEST)
+            near = ((x - self.shift) / self.divisor).clip(-FARTHEST, FARTHEST)
             out[part] = torch.from_numpy(near.astype(np.float32)).view_as(out[part])
         return out
 
@@ -86,7 +92,9 @@ class Scaling:
     def log_slopes(self, points: Points) -> Floats:
         """Logarithm of the factor by which a volume in data units grows, at each point, while all
         values are near: (N, *point) -> (N,)."""
-        slopes = np.full(len(points), -np.log(np.broadcast_to(self.scale, points.shape[1:])).sum())
+        slopes = np.full(
+            len(points), -np.log(np.broadcast_to(self.divisor, points.shape[1:])).sum()
+        )
         if self.logarithm:
             slopes += self.logarithm.log_slopes(np.asarray(points, np.float64))
         return slopes
@@ -146,7 +154,8 @@ def _shift_and_scale(points: Points, bend: Values) -> tuple[Floats, Floats]:
     variance = _mean(points, lambda x: np.square(within(x) - mean))
     # no values from 0 to 1 vary more, and only if all are either (Bhatia & Davis, 2000)
     has_two = variance >= (1 - ROUNDING_OF_TWO) * mean * (1 - mean)
-    return lowest + unit * mean, unit * np.where(constant | has_two, 1.0, np.sqrt(variance))
+    deviation = np.where(has_two, 1.0, np.sqrt(variance))
+    return lowest + unit * mean, np.where(constant, 0.0, unit * deviation)
 
 
 def reach(rows: Floats) -> tuple[Floats, Floats]:

@@ -162,7 +162,8 @@ class Model:
         if "unit" in s:
             d = (x - s["origin"]) / torch.where(s["unit"] != 0, s["unit"], 1)
             x = torch.where(s["unit"] != 0, d.clamp(max=0) + d.clamp(min=0).log1p(), x)
-        return ((x - s["shift"]) / s["scale"]).clamp(-FARTHEST, FARTHEST).float()
+        divisor = torch.where(s["scale"] > 0, s["scale"], 1)
+        return ((x - s["shift"]) / divisor).clamp(-FARTHEST, FARTHEST).float()
 
     def unscaled(self, x: Tensor) -> Tensor:
         """Inverse of `scaled`, for values that data may have."""

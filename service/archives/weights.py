@@ -39,7 +39,7 @@ def check_weights(data: bytes, point_shape: list[int], alpha: list[float]) -> No
     no_density = (a.generator, a.estimator) == ("gan", "generators")
     _require(not no_density, "a GAN has no density of its own")
     _require(np.array_equal(tensors["alpha"].numpy(), alpha), "its alpha is another")
-    _require(bool((tensors["scaling.scale"] > 0).all()), "its scaling is not positive")
+    _require(bool((tensors["scaling.scale"] >= 0).all()), "its scaling is negative")
     if (unit := tensors.get("scaling.unit")) is not None:
         is_one = (unit == 0) | (unit.abs() >= torch.finfo(unit.dtype).tiny)
         _require(bool(is_one.all()), "a unit of its logarithms is none")

@@ -21,10 +21,11 @@ from trainer import Mixture, TrainingConfig, train
 
 BRIEF = {"iterations": 1, "pretraining_epochs": 3, "epochs": 1, "estimator_epochs": 3}
 ROWS, IMAGES = three_blobs()[0], digits()[0][:300]
+CONSTANT = np.full((len(ROWS), 1), 7.3)
 COLOURS = np.random.default_rng(0).random((60, 3, 9, 9), np.float32)
 KINDS: dict[str, tuple[Points, dict[str, Any]]] = {
     "rows": (ROWS, {}),
-    "tails": (np.hstack([np.exp(ROWS / 2), -np.exp(ROWS / 2), ROWS]), {}),
+    "tails": (np.hstack([np.exp(ROWS / 2), -np.exp(ROWS / 2), ROWS, CONSTANT]), {}),
     "paper": (ROWS, {"estimator": "discriminators", "latent_gaussians": 0, "sample_noise": False}),
     "densities": (ROWS, {"estimator": "generators"}),
     "gan": (ROWS, {"generator": "gan"}),

@@ -81,10 +81,13 @@ def test_two_values_are_one_apart(share: float, values: tuple[float, float]) -> 
     assert Scaling.fit(third).scale == pytest.approx(third.std())
 
 
-def test_constant_columns_stay_finite() -> None:
-    points = np.full((10, 2), 7.0)
-    x = Scaling.fit(points).apply(points, CPU)
-    assert (x == 0).all()
+def test_constant_columns_stay_as_they_are() -> None:
+    points = np.full((10, 2), [7.3, -1e9])
+    scaling = Scaling.fit(points)
+    assert (scaling.apply(points, CPU) == 0).all()
+    assert (scaling.apply(points + 2, CPU) == 2).all()
+    np.testing.assert_array_equal(scaling.undo(torch.randn(10, 2), (2,)), points)
+    assert (scaling.log_slopes(points) == 0).all()
 
 
 def test_images_are_mapped_to_the_unit_range_and_back() -> None:
