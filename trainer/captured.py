@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor, nn
 
+from trainer.adam import Adam
 from trainer.whole_step import WholeStep
 
 WARM_UP = 3  # steps that set up the libraries that are called, before they may be captured
@@ -21,7 +22,7 @@ class CapturedStep(WholeStep):
         self,
         stack: nn.Module,
         latent: int,
-        optimiser: torch.optim.Optimizer,
+        optimiser: Adam,
         weights: Collection[str],
         capture: Capture | None = None,
     ) -> None:

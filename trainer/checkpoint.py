@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
+from trainer.adam import Adam
 from trainer.architecture import Architecture
 from trainer.errors import DamagedState
 from trainer.estimators import DensityEstimator
@@ -177,13 +178,14 @@ def _rebuilt(
     return generators.eval(), estimator.eval()
 
 
-def _moments(name: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _moments(name: str, optimiser: Adam) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for index, moments in optimiser.state_dict()["state"].items():
+    for index, moments in enumerate(optimiser.memory):
         tensors |= prefixed(f"{name}.{index}", moments)
     return tensors
 
 
-def _load_moments(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state = {int(index): moments for index, moments in grouped(tensors).items()}
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+def _load_moments(optimiser: Adam, tensors: dict[str, Tensor]) -> None:
+    for index, moments in grouped(tensors).items():
+        for name, tensor in moments.items():
+            optimiser.memory[int(index)][name].copy_(tensor)

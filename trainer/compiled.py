@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from trainer.adam import Adam
 from trainer.architecture import Architecture
 from trainer.whole_step import WholeStep
 
@@ -61,7 +62,7 @@ class CompiledStep(WholeStep):
         self,
         stack: nn.Module,
         latent: int,
-        optimiser: torch.optim.Optimizer,
+        optimiser: Adam,
         weights: Collection[str],
         graphs: Graphs,
     ) -> None:

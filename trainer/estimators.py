@@ -12,8 +12,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from trainer.adam import Adam
 from trainer.architecture import ESTIMATOR_LAYERS, Architecture
-from trainer.generators import Generators, adam
+from trainer.generators import Generators
 from trainer.networks import StackedConvEncoder, StackedMLP
 from trainer.ranks import Ranks
 from trainer.scaling import ScaledPoints
@@ -32,7 +33,7 @@ class DensityEstimator(nn.Module, ABC):
         width = max(a.hidden, a.estimator_width)
         widest = width * a.dimensions // 4 if a.network == "conv" else max(width, a.dimensions)
         self._values = max(components, networks * widest)  # of a layer, for a point
-        self.optimiser: torch.optim.Optimizer | None = None
+        self.optimiser: Adam | None = None
 
     @abstractmethod
     def loss(self, made: Tensor, real: Tensor) -> Tensor:
@@ -44,7 +45,7 @@ class DensityEstimator(nn.Module, ABC):
 
     def start_training(self) -> None:
         """Make a fresh optimiser."""
-        self.optimiser = adam(list(self.parameters()))
+        self.optimiser = Adam(self.parameters())
 
     @torch.no_grad()
     def scores(self, x: Tensor) -> Tensor:

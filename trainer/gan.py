@@ -4,8 +4,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from trainer.adam import Adam
 from trainer.architecture import Architecture
-from trainer.generators import SteppedGenerators, adam, descend
+from trainer.generators import SteppedGenerators
 from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
 from trainer.random import Draws
 
@@ -29,17 +30,14 @@ class GANStack(SteppedGenerators):
             self.critic = StackedMLP(k, [a.dimensions, a.hidden, a.hidden, 1], rng)
 
     def start_training(self) -> None:
-        self.optimisers = [
-            adam(list(self.decoder.parameters())),
-            adam(list(self.critic.parameters())),
-        ]
+        self.optimisers = [Adam(self.decoder.parameters()), Adam(self.critic.parameters())]
 
     def step(self, batch: Tensor, draws: Draws) -> Tensor:
         n = batch.shape[1]
         made = self._generate(n, draws)
         losses = self._critic_losses(batch, made.detach())
-        descend(self.optimisers[1], losses.sum())
-        descend(self.optimisers[0], F.softplus(-self.critic(made)).mean((1, 2)).sum())
+        self.optimisers[1].descend(losses.sum())
+        self.optimisers[0].descend(F.softplus(-self.critic(made)).mean((1, 2)).sum())
         return losses.detach()
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Generator, Tensor, nn
 
+from trainer.adam import Adam
 from trainer.architecture import Architecture
 from trainer.compiled import Graphs
 from trainer.devices import tensor_cores
@@ -48,7 +49,7 @@ class Generators(nn.Module, ABC):
     def __init__(self, k: int, architecture: Architecture, rng: Generator) -> None:
         super().__init__()
         self.architecture = architecture
-        self.optimisers: list[torch.optim.Optimizer] = []
+        self.optimisers: list[Adam] = []
         self._k = k
         self.device = rng.device
 
@@ -94,7 +95,7 @@ class Generators(nn.Module, ABC):
         if self.optimisers:
             chosen.start_training()
             for mine, theirs in zip(self.optimisers, chosen.optimisers, strict=True):
-                theirs.load_state_dict({**theirs.state_dict(), "state": _moments(mine, components)})
+                theirs.memory = mine.select(components)
         return chosen.train(self.training)
 
     @torch.no_grad()
@@ -104,16 +105,15 @@ class Generators(nn.Module, ABC):
         for name, tensor in self.state_dict().items():
             tensor[components] = theirs[name]
         for mine, other in zip(self.optimisers, part.optimisers, strict=True):
-            _put_moments(mine, other, components)
+            mine.put(components, other)
 
     def tensors(self) -> list[Tensor]:
         """All that `select` copies, in one order for stacks of one shape, restored ones too."""
         moments = [
-            tensor
+            moments[name]
             for optimiser in self.optimisers
-            for group in optimiser.param_groups
-            for parameter in group["params"]
-            for _, tensor in sorted(optimiser.state[parameter].items())
+            for moments in optimiser.memory
+            for name in sorted(moments)
         ]
         return [*self.state_dict().values(), *moments]
 
@@ -122,7 +122,7 @@ class Generators(nn.Module, ABC):
         for target, source in sources.items():
             copy = self.select([source])
             for optimiser in copy.optimisers:
-                for moments in optimiser.state.values():
+                for moments in optimiser.memory:
                     moments["exp_avg"].zero_()
             self.put([target], copy)
 
@@ -148,7 +148,7 @@ class SteppedGenerators(Generators):
         with tensor_cores(self.device, self.architecture.is_image), stepping as step:
             for i, (batch, drawn) in enumerate(batches, done):
                 for optimiser in self.optimisers:
-                    set_step_size(optimiser, schedule.step_size(i))
+                    optimiser.step_size = schedule.step_size(i)
                 total += step(batch, draws)
                 try:
                     schedule.advance()
@@ -157,56 +157,3 @@ class SteppedGenerators(Generators):
                     raise
         self.eval()
         return total / schedule.steps
-
-
-def adam(parameters: list[nn.Parameter]) -> torch.optim.Adam:
-    """The paper's Adam (beta1 0.5) over a whole stack; its step size is set at each step.
-
-    Its memory is there from the start, so that stacks of one shape hold equal lists of tensors.
-    """
-    optimiser = torch.optim.Adam(parameters, betas=(0.5, 0.999), fused=True)
-    for parameter in parameters:
-        optimiser.state[parameter] = {
-            "step": torch.zeros((), device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
-        }
-    return optimiser
-
-
-def set_step_size(optimiser: torch.optim.Optimizer, step_size: float) -> None:
-    """Of all its parameters."""
-    for group in optimiser.param_groups:
-        group["lr"] = step_size
-
-
-def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step down the gradient of a scalar."""
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-
-
-Moments = dict[int, dict[str, Tensor]]
-
-
-def _moments(optimiser: torch.optim.Optimizer, components: list[int]) -> Moments:
-    state: Moments = optimiser.state_dict()["state"]
-    return {
-        index: {n: t[components].clone() if t.dim() else t.clone() for n, t in moments.items()}
-        for index, moments in state.items()
-    }
-
-
-def _put_moments(
-    mine: torch.optim.Optimizer, other: torch.optim.Optimizer, components: list[int]
-) -> None:
-    own, theirs = mine.state_dict(), other.state_dict()["state"]
-    for index, moments in theirs.items():
-        into = own["state"][index]
-        for name, tensor in moments.items():
-            if tensor.dim():
-                into[name][components] = tensor
-            else:
-                into[name] = tensor.clone()
-    mine.load_state_dict(own)

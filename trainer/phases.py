@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
+from trainer.adam import Adam
 from trainer.estimators import DensityEstimator, new_estimator
-from trainer.generators import Generators, Schedule, SteppedGenerators, descend, set_step_size
+from trainer.generators import Generators, Schedule, SteppedGenerators
 from trainer.partition import (
     Members,
     component_sizes,
@@ -100,7 +101,7 @@ def train_estimator(
     state.estimator.train()
     for i in range(first, steps):
         falling = step_size(config, i / steps) / config.learning_rate
-        set_step_size(_optimiser(state.estimator), highest * falling)
+        _optimiser(state.estimator).step_size = highest * falling
         total += _estimator_step(state, x, members, draws, batch)
         try:
             advance()
@@ -119,7 +120,7 @@ def _estimator_step(
     if state.config.estimator == "discriminators":
         real = x[torch.randint(len(x), (batch,), generator=draws.rng, device=x.device)]
     loss = state.estimator.loss(made, real)
-    descend(_optimiser(state.estimator), loss)
+    _optimiser(state.estimator).descend(loss)
     return loss.detach()
 
 
@@ -133,7 +134,7 @@ def _samples(
     return state.generators.sample(n, draws, noise)
 
 
-def _optimiser(estimator: DensityEstimator) -> torch.optim.Optimizer:
+def _optimiser(estimator: DensityEstimator) -> Adam:
     assert estimator.optimiser is not None  # noqa: S101 - it is being trained
     return estimator.optimiser
 

@@ -9,10 +9,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from trainer.adam import Adam
 from trainer.architecture import Architecture
 from trainer.captured import CapturedStep
 from trainer.compiled import CompiledStep, Graphs, compilable, has_compiler
-from trainer.generators import Schedule, Step, SteppedGenerators, adam
+from trainer.generators import Schedule, Step, SteppedGenerators
 from trainer.latent import LatentDensity
 from trainer.networks import StackedConvDecoder, StackedConvEncoder, StackedMLP
 from trainer.partition import Members, component_members
@@ -84,7 +85,7 @@ class VAEStack(SteppedGenerators):
         self.spread.copy_(variance.sqrt().clamp(min=LEAST_SPREAD)[:, None, None])
 
     def start_training(self) -> None:
-        self.optimisers = [adam(list(self.parameters()))]
+        self.optimisers = [Adam(self.parameters())]
 
     def fit(self, x: ScaledPoints, members: Members, schedule: Schedule, draws: Draws) -> Tensor:
         a = self.architecture

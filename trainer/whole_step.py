@@ -3,9 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
-import torch
 from torch import Tensor, nn
 
+from trainer.adam import Adam
 from trainer.random import Draws
 
 
@@ -20,14 +20,14 @@ class WholeStep(ABC):
         self,
         stack: nn.Module,
         latent: int,
-        optimiser: torch.optim.Optimizer,
+        optimiser: Adam,
         weights: Collection[str],
     ) -> None:
         self.stack = stack
         self.parameters = dict(stack.named_parameters())
         self._has_prior = [name in weights for name in self.parameters]
-        self.group = optimiser.param_groups[0]
-        memory = [optimiser.state[p] for p in self.parameters.values()]
+        self._optimiser = optimiser
+        memory = optimiser.memory
         self.moments = [m["exp_avg"] for m in memory], [m["exp_avg_sq"] for m in memory]
         self._latent = latent
         self._counts = [m["step"] for m in memory]
@@ -36,10 +36,10 @@ class WholeStep(ABC):
     def __call__(self, batch: Tensor, draws: Draws) -> Tensor:
         """One step on points (K, B, *shape); returns the losses, (K,)."""
         self._done += 1
-        beta1, beta2 = self.group["betas"]
+        beta1, beta2 = self._optimiser.betas
         first, second = 1 - beta1**self._done, 1 - beta2**self._done
         noise = draws.normal(batch.shape[1], self._latent)
-        return self.run(batch, noise, (self.group["lr"] / first, second**-0.5))
+        return self.run(batch, noise, (self._optimiser.step_size / first, second**-0.5))
 
     def finish(self) -> None:
         """Tell the optimiser of the steps; a write for each parameter is too slow for each step."""
@@ -60,7 +60,7 @@ class WholeStep(ABC):
         sizes: Tensor,
     ) -> None:
         """Adam's (Kingma & Ba, 2015), in place."""
-        (beta1, beta2), eps = self.group["betas"], self.group["eps"]
+        (beta1, beta2), eps = self._optimiser.betas, self._optimiser.eps
         each = zip(parameters, gradients, *moments, self._has_prior, strict=True)
         for p, gradient, first, second, has_prior in each:
             g = gradient + prior_gradient(decay, p) if has_prior else gradient

@@ -210,7 +210,7 @@ def test_the_openapi_document_is_whole(client: Client) -> None:
 
 
 def test_pendigits(client: Client, data_folder: Path) -> None:
-    lines = (data_folder / "pendigits" / "pendigits.csv").read_text().splitlines()
+    lines = (data_folder / "pendigits" / "pendigits.csv").read_text().splitlines()[:3000]
     text = "\n".join(",".join(line.split(",")[1:17]) for line in lines)
     dataset = client.http.post("/datasets", content=text).json()
     assert dataset["shape"] == [16]

@@ -15,7 +15,7 @@ from tests.e2e.conftest import ENDLESS, ENVIRONMENT, NPY, Client, from_npy
 from tests.points import Points, three_blobs
 from tests.servers import embedded_service
 
-LONG = {"iterations": 8, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 10}
+LONG = {"iterations": 6, "pretraining_epochs": 30, "epochs": 15, "estimator_epochs": 10}
 Stack = tuple[Client, subprocess.Popen[str]]
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from tests.e2e.conftest import SHORT, Client, Cluster
 from tests.points import npy, three_blobs
 
-LONG = {"iterations": 12, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 10}
+LONG = {"iterations": 9, "pretraining_epochs": 60, "epochs": 15, "estimator_epochs": 10}
 POINTS, LABELS = three_blobs()
 
 

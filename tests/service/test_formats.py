@@ -212,7 +212,7 @@ def test_archives_of_very_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_damage_is_a_problem_or_harmless(content: bytes, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    for _ in range(60):
+    for _ in range(30):
         damaged = bytearray(content)
         for at in random.integers(0, len(content), 3).tolist():
             damaged[at] = int(random.integers(256))

@@ -72,7 +72,7 @@ def check(points: Points, device: torch.device, kind: type[VAEStack], network: s
     x = Scaling.fit(points).apply(points, device)  # biases before a normalisation are anything
     torch.testing.assert_close(captured.log_density(x), eager.log_density(x), atol=0.01, rtol=1e-3)
     (optimiser,) = captured.optimisers
-    assert {int(memory["step"]) for memory in optimiser.state.values()} == {2 * STEPS}
+    assert {int(memory["step"]) for memory in optimiser.memory} == {2 * STEPS}
 
 
 ROWS = np.random.default_rng(0).normal(size=(60, 2))

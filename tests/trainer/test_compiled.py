@@ -56,7 +56,7 @@ def test_compiled_and_eager_steps_agree() -> None:
     for mine, theirs in zip(eager.tensors(), compiled.tensors(), strict=True):
         assert mine.shape == theirs.shape
     (optimiser,) = compiled.optimisers
-    assert {int(memory["step"]) for memory in optimiser.state.values()} == {2 * STEPS}
+    assert {int(memory["step"]) for memory in optimiser.memory} == {2 * STEPS}
 
 
 @needs_compiler

@@ -288,7 +288,7 @@ def test_paper_mnist_is_the_appendix() -> None:
     assert filters(state.generators) == [8, 16, 32, 64]
     assert filters(state.estimator) == [64, 128, 256]
     for optimiser in state.generators.optimisers:
-        assert all(group["betas"][0] == 0.5 for group in optimiser.param_groups)
+        assert optimiser.betas[0] == 0.5
 
 
 @pytest.mark.parametrize("preset", ["paper-synthetic", "paper-mnist"])

@@ -117,7 +117,7 @@ def test_annealing_never_raises_the_step_size() -> None:
         points,
         state.config,
         resume=state,
-        on_step=lambda _: sizes.append(state.generators.optimisers[0].param_groups[0]["lr"]),
+        on_step=lambda _: sizes.append(state.generators.optimisers[0].step_size),
     )
     assert sizes == sorted(sizes, reverse=True)
     assert max(sizes) == 1e-5

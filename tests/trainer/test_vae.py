@@ -65,7 +65,7 @@ def test_select_put_and_restart() -> None:
     stacked.restart({1: 2})
     for tensor in stacked.state_dict().values():
         assert torch.equal(tensor[1], tensor[2])
-    for moments in stacked.optimisers[0].state.values():
+    for moments in stacked.optimisers[0].memory:
         assert not moments["exp_avg"][1].any()
         assert moments["exp_avg"][0].any()
 
