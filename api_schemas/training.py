@@ -55,7 +55,8 @@ class TrainingOptions(Closed):
     generator: GeneratorName = Field(
         "vae",
         description="what competes: variational autoencoders, GANs, or the centroids of k-means "
-        "(a constant encoder and the identity as decoder)",
+        "(a constant encoder and the identity as decoder; with estimator=generators, which "
+        "judges by the distance, exactly Lloyd's algorithm)",
     )
     network: NetworkName = Field(
         "auto",

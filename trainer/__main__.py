@@ -40,6 +40,7 @@ def _run_all(ranks: int, argv: list[str]) -> int:
         status = processes.wait()
         if status:
             processes.hear_out()
+            status = processes.wait(0)  # the first's, if it has failed: it knows why
         return abs(status or 0)
 
 

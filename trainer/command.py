@@ -1,8 +1,12 @@
 """What each process of `python -m trainer` does."""
 
+import fcntl
 import hashlib
+import os
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +57,25 @@ def _check_and_train(seat: Seat, arguments: Namespace) -> None:
     check_points(points)
     device = choose_device(arguments.device)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with joined_ranks(device, seat) as ranks:
+    alone = _held(arguments.out) if seat.index == 0 else nullcontext()
+    with joined_ranks(device, seat) as ranks, alone:
         _train(points, config, device, ranks, arguments)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Two runs at once would share a checkpoint and a model. Raises TrainerError for the second."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainerError(f"another run writes to {folder}; choose another folder") from error
+        except OSError:  # some network's file systems have no locks
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def _train(

@@ -21,7 +21,7 @@ def choose_device(name: str | None = None) -> torch.device:
         device = torch.device(name or "cpu")
         torch.zeros(1, device=device).item()  # one that holds no numbers is none
     except (RuntimeError, AssertionError) as error:
-        first = str(error).partition(".")[0].partition("\n")[0]
+        first = str(error).partition("\n")[0].partition(". ")[0]
         raise InvalidConfig("device", f"device {name!r} can't be used: {first}") from error
     return device
 

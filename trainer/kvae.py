@@ -105,7 +105,8 @@ class KVAE(ClusterMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ha
         return self._fitted().log_likelihood(self._points(X))
 
     def score(self, X: ArrayLike, y: object = None) -> float:
-        """Mean of `score_samples`, by which searches for parameters compare; ``y`` is ignored."""
+        """Mean of `score_samples`, by which searches for parameters compare; ``y`` is ignored.
+        As that it needs VAEs."""
         return float(self.score_samples(X).mean())
 
     def sample(self, n_samples: int = 1) -> tuple[NDArray[np.floating], NDArray[np.int64]]:

@@ -177,8 +177,11 @@ class Mixture:
         """``n`` points from one component, or from the alpha-weighted mixture when none is named.
 
         The same seed gives the same samples. ``temperature`` multiplies the spread of z and of
-        the decoder's noise. Raises IndexError for a component that is not there.
+        the decoder's noise. Raises IndexError for a component that is not there, ValueError for
+        less than one point.
         """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, not {n}")
         if component is None:
             rng = random_stream("cpu", seed, "mixture")
             chosen = torch.from_numpy(self.alpha).multinomial(n, replacement=True, generator=rng)

@@ -1,7 +1,10 @@
 """Components that hold no points get half of the largest one."""
 
+import warnings
+
 import torch
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
@@ -36,7 +39,9 @@ def _halves(x: ScaledPoints, members: Tensor, seed: int) -> Tensor:
     """Two halves of some points by k-means, (len(members),) of 0 and 1."""
     chosen = torch.randperm(len(members), generator=Generator().manual_seed(seed))[:SPLIT_POINTS]
     sample = x[members[chosen.to(members.device)]].flatten(1).cpu().numpy()
-    with threadpool_limits(1):  # more threads add up in any order: other bits from run to run
+    # more threads add up in any order: other bits from run to run
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of points that are equal
         kmeans = KMeans(2, n_init=3, random_state=seed).fit(sample)
         labels = [
             torch.from_numpy(kmeans.predict(x[part].flatten(1).cpu().numpy()))

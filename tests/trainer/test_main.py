@@ -1,6 +1,8 @@
 """`python -m trainer`"""
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +79,20 @@ def test_goes_on_from_its_own_checkpoint(
     assert main([str(other), *arguments, "1"]) == 2
     assert f"{out} holds a model already" in capsys.readouterr().err
     assert (out / MODEL).read_bytes() == before
+
+
+def test_two_runs_do_not_share_a_folder(
+    points_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    held = os.open(out, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert main([str(points_file), "--components", "3", "--out", str(out)]) == 2
+    said = f"error: another run writes to {out}; choose another folder\n"
+    assert capsys.readouterr().err == said
+    os.close(held)
+    assert not list(out.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,12 @@ def test_points_of_another_shape_are_refused(fit: Fit) -> None:
         fit.mixture.assign(np.zeros((4, 3)))
 
 
+@pytest.mark.parametrize("component", [None, 1])
+def test_no_samples_are_too_few(fit: Fit, component: int | None) -> None:
+    with pytest.raises(ValueError, match="n must be at least 1, not 0"):
+        fit.mixture.sample(0, component)
+
+
 @pytest.mark.parametrize("component", [-1, 3])
 def test_a_component_that_is_not_there(fit: Fit, component: int) -> None:
     with pytest.raises(IndexError):

@@ -15,6 +15,7 @@ from api_schemas.training import training_config
 from tests.points import three_blobs
 from trainer import checkpoint_bytes, restore, train
 from trainer.command import CHECKPOINT, name_of_run
+from trainer.mixture import MODEL
 from trainer.ranks import Ranks, Seat
 from trainer.vae import VAEStack
 
@@ -82,13 +83,16 @@ def test_a_restored_stack_tells_its_tensors_in_the_same_order() -> None:
 
 
 def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
-    np.save(tmp_path / "points.npy", np.full((5, 2), np.nan))
+    """What the first process alone sees is also the exit status."""
+    np.save(tmp_path / "points.npy", three_blobs()[0])
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / MODEL).touch()
     command = [sys.executable, "-m", "trainer", str(tmp_path / "points.npy"), *OPTIONS]
-    command += ["--out", str(tmp_path / "out"), "--ranks", "2"]
+    command += ["--out", str(out), "--ranks", "2"]
     done = subprocess.run(command, timeout=300, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: row 0, column 0: nan is not a finite number")
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr == f"error: {out} holds a model already; choose another folder\n"
 
 
 def test_components_and_parts_are_dealt_out_once() -> None:
