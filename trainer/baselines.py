@@ -10,6 +10,7 @@ from torch import Tensor
 
 from api_schemas.training import TrainingConfig
 from trainer.beginning import initial_state
+from trainer.compiled import Graphs, pays
 from trainer.devices import choose_device
 from trainer.estimators import new_estimator
 from trainer.generators import Schedule
@@ -66,7 +67,8 @@ def _trained(
     x = ScaledPoints(points, state.scaling, device)
     partition = partition.to(device)
     steps = max(1, ceil(points_a_component / config.batch_size))
-    schedule = Schedule(steps, lambda i: step_size(config, i / steps))
+    graphs: Graphs | None = {} if pays(state.architecture, steps, device, processes=1) else None
+    schedule = Schedule(steps, lambda i: step_size(config, i / steps), graphs=graphs)
     draws = Draws(random_stream(device, config.seed, "baseline"), k)
     members = Members(partition, k, config.batch_size)
     state.generators.adapt(x, members)

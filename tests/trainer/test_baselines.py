@@ -1,5 +1,7 @@
 """Generators that do not compete."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,9 @@ from tests.points import three_blobs
 from trainer import InvalidConfig, Mixture
 from trainer.architecture import Architecture
 from trainer.baselines import bag, init, single
+from trainer.compiled import Graphs
+from trainer.generators import Step
+from trainer.vae import VAEStack
 
 EPOCHS = 30
 
@@ -63,6 +68,22 @@ def test_a_description_without_filters_has_the_papers() -> None:
     fields = bag(points, config(), 0).describe()["architecture"]
     del fields["filters"]
     assert Architecture.from_json(fields).filters == (8, 16, 32, 64)
+
+
+def test_only_long_runs_take_compiled_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Graphs] = []
+
+    def eager(stack: VAEStack, graphs: Graphs) -> AbstractContextManager[Step]:
+        compiled.append(graphs)
+        return nullcontext(stack.step)
+
+    monkeypatch.setattr(VAEStack, "compiled_step", eager)
+    monkeypatch.setattr("trainer.compiled.STEPS_WORTH_COMPILING", 20)
+    points, _ = three_blobs()
+    single(points, config(batch_size=len(points)), 19)
+    assert not compiled
+    single(points, config(batch_size=len(points)), 20)
+    assert len(compiled) == 1
 
 
 def test_a_baseline_assigns_by_its_own_densities() -> None:
