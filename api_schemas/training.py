@@ -180,8 +180,8 @@ class TrainingOptions(Closed):
     )
     polish: bool = Field(
         True,
-        description="train the generators once more on the final partition, as long as in the "
-        "first iteration, with a falling step size",
+        description="train the generators once more on the final partition, half as long as in "
+        "the first iteration, with the last quarter of the falling step size",
     )
     batch_size: int = Field(64, ge=1, le=65_536, description="points a component and step")
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Adam's step size at the start")

@@ -1,7 +1,7 @@
 """Memory and time that the API process needs to take a large CSV file in.
 
 `python -m benchmarks.ingest --megabytes 1000 --json FILE` writes a table with numbers, integers,
-booleans, a category and gaps, and uploads it to a running service with every choice on: medians
+booleans, a category and gaps, and uploads it to a service of its own with every choice on: medians
 for the gaps, 0/1 columns for the category.
 """
 

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from statistics import quantiles
-from subprocess import run
+from subprocess import PIPE, run
 from time import perf_counter, process_time
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 def measure(url: str, body: str, connections: int, seconds: float) -> dict[str, float]:
     """Requests/s, latencies in ms and the generator's own share of a core, of a fresh process."""
     command = [sys.executable, "-m", "benchmarks.load", url, body, str(connections), str(seconds)]
-    done = run(command, capture_output=True, text=True, check=True)
+    done = run(command, stdout=PIPE, text=True, check=True)
     answer: dict[str, float] = json.loads(done.stdout)
     return answer
 
@@ -46,6 +46,8 @@ async def _load(url: str, body: bytes, connections: int, seconds: float) -> dict
     started, busy = perf_counter(), process_time()
     await asyncio.sleep(seconds)
     took, busy = perf_counter() - started, process_time() - busy
+    if failures := [client.failure for client in clients if client.failure]:
+        sys.exit(failures[0])
     latencies = [latency for client in clients for latency in client.seconds]
     percentiles = quantiles(latencies, n=100)
     return {
@@ -61,6 +63,7 @@ class _Client(asyncio.Protocol):
 
     def __init__(self, request: bytes) -> None:
         self.seconds: list[float] = []
+        self.failure = ""
         self._request = request
         self._received = b""
         self._sent = 0.0
@@ -76,9 +79,13 @@ class _Client(asyncio.Protocol):
         if not end or (length and len(body) < int(length[1])):
             return
         if not length or b" 200 " not in head.split(b"\r\n", 1)[0]:
-            sys.exit(f"unexpected answer: {self._received!r}")
+            self.failure = f"unexpected answer: {self._received!r}"
+            return
         self.seconds.append(perf_counter() - self._sent)
         self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.failure = self.failure or f"a connection was lost: {error}"
 
     def _send(self) -> None:
         self._received = b""

@@ -78,32 +78,35 @@ class Judge:
 def kvaes(scale: Scale, seed: int, source: Source, out: Path) -> list[Row]:
     """The paper's way, and what it was after uniform pretraining; draws Figure 3."""
     images, judge = source.images(scale), Judge(source, seed)
-    rows: list[Row] = []
+    pretrained: list[tuple[Mixture, float]] = []
 
-    def judge_pretrained(state: TrainingState, report: Report) -> None:
+    def keep_pretrained(state: TrainingState, report: Report) -> None:
         if report.iteration == 1:
             mixture = Mixture.of(state, np.full(COMPONENTS, 1 / COMPONENTS))
-            rows.append(judge.row("kVAEs init", mixture, report.seconds))
+            pretrained.append((deepcopy(mixture), report.seconds))
 
     started = perf_counter()
-    fit = train(images, _paper_config(scale, seed), threads=1, on_iteration=judge_pretrained)
-    rows.append(judge.row("kVAEs", fit.mixture, perf_counter() - started))
+    fit = train(images, _paper_config(scale, seed), threads=1, on_iteration=keep_pretrained)
+    seconds = perf_counter() - started
     draw(out / "figure-3-kVAEs.png", fit.mixture, images, fit.partition)
-    return rows
+    init = [judge.row("kVAEs init", *one) for one in pretrained]
+    return [*init, judge.row("kVAEs", fit.mixture, seconds)]
 
 
 def baseline(method: str, scale: Scale, seed: int, source: Source) -> list[Row]:
     """What the paper compares with: one of `BASELINES`."""
     images, started = source.images(scale), perf_counter()
     mixture = BASELINES[method](images, _paper_config(scale, seed), scale)
-    return [Judge(source, seed).row(method, mixture, perf_counter() - started)]
+    seconds = perf_counter() - started
+    return [Judge(source, seed).row(method, mixture, seconds)]
 
 
 def default(scale: Scale, seed: int, source: Source, out: Path) -> list[Row]:
     """The default preset."""
     images, started = source.images(scale), perf_counter()
     fit = train(images, training_config(COMPONENTS, seed), threads=1)
-    row = Judge(source, seed).row("default", fit.mixture, perf_counter() - started)
+    seconds = perf_counter() - started
+    row = Judge(source, seed).row("default", fit.mixture, seconds)
     if seed == 0:
         draw(out / "figure-3-default.png", fit.mixture, images, fit.partition)
     return [row]

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,8 @@ Task = Callable[[], list[Row]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write FILE, and beside it FILE's name with .md and the pictures; returns the exit status."""
+    """Write FILE as rows come, and at the end FILE's name with .md and the pictures; returns the
+    exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paper", description=__doc__)
     parser.add_argument("--scale", choices=SCALES, default="quick")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
@@ -46,10 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = perf_counter()
     folder = data_folder()
     source = mnist.Source(folder, asked.inception) if folder else None
-    rows = run(tasks(scale, source, out))
-    minutes = (perf_counter() - started) / 60
-    result = {"scale": scale.name, "minutes": minutes, "rows": [row._asdict() for row in rows]}
-    asked.json.write_text(json.dumps(result, indent=2) + "\n")
+    rows: list[Row] = []
+    for row in run(tasks(scale, source, out)):
+        print(*row, file=sys.stderr, flush=True)
+        rows.append(row)
+        minutes = (perf_counter() - started) / 60
+        result = {"scale": scale.name, "minutes": minutes, "rows": [row._asdict() for row in rows]}
+        asked.json.write_text(json.dumps(result, indent=2) + "\n")
     report = markdown(rows, scale, minutes, "Inception" if asked.inception else "LeNet")
     asked.json.with_suffix(".md").write_text(report)
     print(report)
@@ -79,16 +83,15 @@ def tasks(scale: Scale, source: mnist.Source | None, out: Path) -> list[Task]:
     return chosen
 
 
-def run(chosen: Sequence[Task]) -> list[Row]:
-    """All rows, in no order; each is told on stderr when it is there."""
-    rows: list[Row] = []
+def run(chosen: Sequence[Task]) -> Iterator[Row]:
+    """All rows, each once it is there; a task that fails is the last."""
     context = get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, context, begin, (os.getpid(),)) as pool:
-        for done in as_completed([pool.submit(task) for task in chosen]):
-            for row in done.result():
-                print(*row, file=sys.stderr, flush=True)
-                rows.append(row)
-    return rows
+        try:
+            for done in as_completed([pool.submit(task) for task in chosen]):
+                yield from done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def begin(parent: int) -> None:

@@ -59,9 +59,11 @@ def trained(folder: Path, stack: Stack, x: Points) -> Mixture:
     form = {"components": str(COMPONENTS), "config": json.dumps(QUICK)}
     with httpx.Client(base_url=stack.address, timeout=60) as http:
         job = http.post("/jobs", files={"file": _npy(x)}, data=form).json()
-        while job["status"] != "succeeded":
+        while job["finished_at"] is None:
             sleep(0.5)
             job = http.get(f"/jobs/{job['id']}").raise_for_status().json()
+    if job["status"] != "succeeded":
+        sys.exit(f"the training job {job['status']}: {job['error']}")
     database = Database(f"sqlite:///{folder.resolve() / 'kvae.db'}")
     with database.read() as session:
         mixture = Mixture.from_bytes(models.weights(session, job["model"]))

@@ -17,8 +17,8 @@ from trainer.ranks import Seat
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the process's exit status: 1 when a process was lost, 2 for bad input, 130 when
-    interrupted."""
+    """Returns the process's exit status: 1 when a process or the disk failed, 2 for bad input, 130
+    when interrupted."""
     arguments = _parser().parse_args(argv)
     seat = Seat.given()
     try:
@@ -41,7 +41,10 @@ def _run_all(ranks: int, argv: list[str]) -> int:
         if status:
             processes.hear_out()
             status = processes.wait(0)  # the first's, if it has failed: it knows why
-        return abs(status or 0)
+        if status and status < 0:
+            print(f"error: a process was killed by signal {-status}", file=sys.stderr)
+            return 1
+        return status or 0
 
 
 class _Parser(argparse.ArgumentParser):

@@ -19,12 +19,8 @@ LEADING = 5  # principal components, in which clusters of an embedding are count
 
 def settle_components(points: Points, config: TrainingConfig) -> TrainingConfig:
     """The configuration with K chosen from the points where it is to be. Raises InvalidPoints."""
-    if config.components != "auto":
-        return config
     check_points(points)
-    x = ScaledPoints(points, _scaling(points, config), torch.device("cpu"))
-    k = _count(Sketch(x, config.seed), config.seed)
-    return config.model_copy(update={"components": k})
+    return _settle(points, config)[0]
 
 
 def initial_state(points: Points, config: TrainingConfig, device: torch.device) -> TrainingState:
@@ -34,6 +30,7 @@ def initial_state(points: Points, config: TrainingConfig, device: torch.device) 
     """
     check_points(points)
     check_config(config, points.shape)
+    config, scaling = _settle(points, config)
     point_shape = points.shape[1:]
     architecture = choose_architecture(inner_shape(point_shape), config)
     generators = fresh_generators(config, architecture, 0, device)
@@ -41,13 +38,22 @@ def initial_state(points: Points, config: TrainingConfig, device: torch.device) 
         config=config,
         architecture=architecture,
         point_shape=point_shape,
-        scaling=_scaling(points, config),
+        scaling=scaling,
         generators=generators,
         estimator=new_estimator(
             generators, random_stream(device, config.seed, 0, "initial estimator")
         ),
         partition=torch.zeros(len(points), dtype=torch.int64, device=device),
     )
+
+
+def _settle(points: Points, config: TrainingConfig) -> tuple[TrainingConfig, Scaling]:
+    scaling = _scaling(points, config)
+    if config.components == "auto":
+        x = ScaledPoints(points, scaling, torch.device("cpu"))
+        k = _count(Sketch(x, config.seed), config.seed)
+        config = config.model_copy(update={"components": k})
+    return config, scaling
 
 
 def _scaling(points: Points, config: TrainingConfig) -> Scaling:

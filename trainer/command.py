@@ -28,9 +28,17 @@ from trainer.mixture import MODEL
 from trainer.npy import map_npy
 from trainer.points import Points, check_points, chunks
 from trainer.ranks import Ranks, Seat, joined_ranks
+from trainer.serialise import remove_partial
 from trainer.state import TrainingState
 
 CHECKPOINT = "checkpoint.safetensors"
+BAD_PATH = (
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
 
 
 def run(seat: Seat, arguments: Namespace) -> int:
@@ -42,7 +50,9 @@ def run(seat: Seat, arguments: Namespace) -> int:
     except TrainerError as error:
         return _complain(seat, str(error))
     except OSError as error:
-        return _complain(seat, f"{error.filename}: {error.strerror}")
+        where = f"{error.filename}: " if error.filename else ""
+        is_bad_path = isinstance(error, BAD_PATH)
+        return _complain(seat, f"{where}{error.strerror}", status=2 if is_bad_path else 1)
     except ValidationError as error:
         first = error.errors()[0]
         return _complain(seat, f"{first['loc'][0]}: {first['msg']}")
@@ -73,6 +83,7 @@ def _held(folder: Path) -> Iterator[None]:
             raise TrainerError(f"another run writes to {folder}; choose another folder") from error
         except OSError:  # some network's file systems have no locks
             pass
+        remove_partial(folder)
         yield
     finally:
         os.close(handle)

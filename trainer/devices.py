@@ -1,6 +1,7 @@
 """Where a run computes, and with how many threads."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,9 +29,15 @@ def choose_device(name: str | None = None) -> torch.device:
 
 def sound_threads(flops_a_step: float, processes: int = 1) -> int:
     """CPU threads of each process for steps of this size in all: one for small networks, never
-    more than the cores."""
-    most = min(os.cpu_count() or 1, int(flops_a_step / FLOPS_WORTH_A_THREAD))
+    more than the cores that it may use."""
+    most = min(_cores(), int(flops_a_step / FLOPS_WORTH_A_THREAD))
     return max(1, most // processes)
+
+
+def _cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def most_processes(name: str | None, asked: int) -> int:

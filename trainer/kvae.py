@@ -112,7 +112,8 @@ class KVAE(ClusterMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ha
     def sample(self, n_samples: int = 1) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
         """Points of the mixture, (n_samples, *shape), and the component of each, (n_samples,)."""
         mixture = self._fitted()
-        if not isinstance(n_samples, Integral) or n_samples < 1:
+        is_whole = isinstance(n_samples, Integral) and not isinstance(n_samples, bool)
+        if not is_whole or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, not {n_samples!r}")
         points, components = mixture.sample(n_samples, seed=self._seed())
         return points, components

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from api_schemas.training import TrainingConfig
-from trainer.beginning import initial_state, settle_components
+from trainer.beginning import initial_state
 from trainer.compiled import Graphs, pays
 from trainer.devices import choose_device, cpu_threads, sound_threads
 from trainer.errors import Diverged
@@ -96,11 +96,15 @@ def train(
     checkpoint; what either raises stops the run and passes through, StopTraining of one process
     with the state between two steps to go on from. Threads default to a number
     that suits the size of a step, ``compiled`` to whether a compiled or captured step pays
-    (`trainer.compiled`). With several ``ranks`` all of them call this alike.
+    (`trainer.compiled`). With several ``ranks`` all of them call this alike. A run that is to
+    ``resume`` keeps the state's configuration and device, and needs the same points. Raises
+    InvalidPoints, InvalidConfig or Diverged.
     """
     if resume is None:
-        config = settle_components(points, config)
-    state = resume or initial_state(points, config, device or choose_device())
+        state = initial_state(points, config, device or choose_device())
+    else:
+        state = resume
+        state.check_shape(points.shape)
     config = state.config
     work = config.batch_size * config.k * state.architecture.flops_a_point()
     ranks = ranks or Ranks()
@@ -163,11 +167,7 @@ class Run:
         with self._phase("estimator", losses) as place:
             estimator_loss = train_estimator(state, x, self.steps.of_estimator, advance, place)
         laps.end("estimator")
-        if not all(map(isfinite, [*losses, estimator_loss])):
-            raise Diverged(
-                f"a loss is no longer finite in iteration {state.iteration + 1}; "
-                "a smaller learning_rate may help"
-            )
+        _check_finite([*losses, estimator_loss], f"iteration {state.iteration + 1}")
         changed = reassign(state, x, self.ranks)
         laps.end("assignment")
         state.iteration += 1
@@ -200,7 +200,10 @@ class Run:
             self.steps.skip_to(state.iteration)
 
     def polish(self) -> None:
-        """Go back to the best iteration, and let its generators fit its partition fully."""
+        """Go back to the best iteration, and let its generators fit its partition fully.
+
+        Raises Diverged.
+        """
         state, config = self.state, self.state.config
         if state.best is not None:
             best, state.best = state.best, None
@@ -210,7 +213,8 @@ class Run:
         if n:
             with self._phase("polish") as place:
                 schedule = self._falling(n, POLISH_FROM, POLISH_FROM + 1, place)
-                train_generators(state, self.x, schedule, self.ranks)
+                losses = train_generators(state, self.x, schedule, self.ranks)
+            _check_finite(losses, "the polish")
         state.generators.fit_latent(self.x, state.partition, config.seed)
         if not state.estimator.trainable:  # it holds the generators as they were
             rng = random_stream(state.generators.device, config.seed, "final estimator")
@@ -273,6 +277,11 @@ class Run:
         mixture = Mixture.of(self.state, alpha.cpu().numpy())
         mean = float(mixture.log_likelihood(self.sample).mean())
         return mean if isfinite(mean) else None
+
+
+def _check_finite(losses: list[float], phase: str) -> None:
+    if not all(map(isfinite, losses)):
+        raise Diverged(f"a loss is no longer finite in {phase}; a smaller learning_rate may help")
 
 
 def _finished(state: TrainingState, points: Points) -> Fit:

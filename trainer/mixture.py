@@ -44,7 +44,7 @@ class Membership(NamedTuple):
     posterior: NDArray[np.float32]  # (N, K)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mixture:
     """P_model = sum_j alpha_j P_gj. Points go in and come out in the data's own units."""
 

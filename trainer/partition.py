@@ -38,6 +38,12 @@ def component_members(partition: Tensor, component: int, at_most: int, seed: int
     return index[chosen.to(index.device)]
 
 
+def _running_sums(shares: Tensor) -> Tensor:
+    """Of each component's shares over the points, all alike where it has none: (N, K) -> (K, N)."""
+    shares = shares.T.double()
+    return torch.where(shares.sum(1, keepdim=True) > 0, shares, 1.0).cumsum(1)
+
+
 class Members:
     """Draws batches of every component's own points, uniformly and with replacement.
 
@@ -50,7 +56,7 @@ class Members:
     ) -> None:
         self._partition, self._k = partition, k
         self._batch_size = batch_size
-        self._shares = None if shares is None else shares.T.double().cumsum(1)
+        self._shares = None if shares is None else _running_sums(shares)
         if is_everywhere(partition):
             self._order = None
             self._sizes = torch.full((k, 1), len(partition), device=partition.device)

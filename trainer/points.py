@@ -24,8 +24,11 @@ def chunks(points: Points) -> Iterator[slice]:
 
 
 def thinned(points: NDArray[Value], most: int) -> NDArray[Value]:
-    """Every n-th of the points, so that there are ``most`` at most."""
-    return points[:: -(-len(points) // most)]
+    """All points, or ``most`` of them in their order, the same ones each time."""
+    if len(points) <= most:
+        return points
+    # not every n-th: what takes turns, as hours of the day do, would be met at one of them
+    return points[np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))]
 
 
 def check_shape(shape: tuple[int, ...], kind: str = "f") -> None:

@@ -1,6 +1,7 @@
 """Random streams named by what they are for, so that a resumed run repeats an undisturbed one."""
 
 from hashlib import blake2b
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -13,8 +14,10 @@ def random_stream(device: torch.device | str, *key: object) -> torch.Generator:
 
 
 def derived_seed(*key: object, bits: int = 63) -> int:
-    """An integer of ``bits`` bits that depends on nothing but ``key``."""
-    digest = blake2b(repr(key).encode(), digest_size=8).digest()
+    """An integer of ``bits`` bits that depends on nothing but ``key``; integers of numpy count as
+    their value."""
+    plain = tuple(int(part) if isinstance(part, Integral) else part for part in key)
+    digest = blake2b(repr(plain).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> (64 - bits)
 
 

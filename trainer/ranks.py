@@ -81,7 +81,7 @@ class Seat:
     def given(cls) -> "Seat | None":
         """The one that the environment tells of, as torchrun and `launch` set it."""
         given = os.environ
-        if "RANK" not in given:
+        if "RANK" not in given or "WORLD_SIZE" not in given:
             return None
         meeting = given.get(MEETING, cls.meeting)
         return cls(int(given["RANK"]), int(given["WORLD_SIZE"]), meeting)

@@ -13,6 +13,7 @@ from torch import Tensor
 from trainer.errors import DamagedState
 
 VERSION = 2
+PARTIAL = ".partial"
 
 
 def pack(tensors: dict[str, Tensor], kind: str, description: dict[str, Any]) -> bytes:
@@ -59,16 +60,23 @@ def grouped(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write so that ``path`` is at any moment either what it was or all of ``data``."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except OSError as error:  # of a name that nobody gave
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
         partial.unlink(missing_ok=True)
-        raise
+
+
+def remove_partial(folder: Path) -> None:
+    """What killed processes were writing there."""
+    for partial in folder.glob(f".*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from api_schemas.training import TrainingConfig
 from trainer.architecture import Architecture, choose_architecture
-from trainer.errors import InvalidConfig
+from trainer.errors import InvalidConfig, InvalidPoints
 from trainer.estimators import DensityEstimator
 from trainer.generators import Generators
 from trainer.kinds import new_generators
@@ -49,6 +49,12 @@ class TrainingState:
     quiet: int = 0  # iterations in a row in which hardly a point moved
     best: Best | None = None
     begun: Begun | None = None  # of the next iteration, where it was stopped
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise InvalidPoints unless the run can go on with points of shape (N, *point_shape)."""
+        begun = (len(self.partition), *self.point_shape)
+        if shape != begun:
+            raise InvalidPoints(f"the run began with points of shape {begun}; these have {shape}")
 
     def keep_if_best(self, score: float) -> None:
         """Remember this iteration when none before it in its run scores clearly lower, and no
@@ -100,6 +106,11 @@ def check_config(config: TrainingConfig, shape: tuple[int, ...]) -> None:
             config.generator == "gan" and config.estimator == "generators",
             "estimator",
             "a GAN has no density of its own; 'classifier' and 'discriminators' need none",
+        ),
+        (
+            config.generator == "centroid" and config.assignment == "soft",
+            "assignment",
+            "centroids are the means of their own points; 'soft' needs a VAE or a GAN",
         ),
     )
     for wrong, param, message in objections:

@@ -215,6 +215,7 @@ class VAEStack(SteppedGenerators):
 
     def _log_likelihood(self, x: Tensor, decoded: Tensor) -> Tensor:
         if self.architecture.likelihood == "bernoulli":
+            x = x.clamp(0, 1)  # linear in x, it would make the brightest images the likeliest
             return -F.binary_cross_entropy_with_logits(decoded, x, reduction="none").sum(-1)
         log_scale = self._log_scale()
         error = (x - decoded).square() * (-2 * log_scale).exp()

@@ -198,7 +198,7 @@ class Model:
 
     def log_likelihood(self, t: Tensors, x: Tensor, decoded: Tensor) -> Tensor:
         if self.a["likelihood"] == "bernoulli":
-            x = x.expand_as(decoded)
+            x = x.clamp(0, 1).expand_as(decoded)
             return -F.binary_cross_entropy_with_logits(decoded, x, reduction="none").sum(-1)
         scale = self.log_scale(t)[..., None]
         error = (x - decoded).square() * (-2 * scale).exp()

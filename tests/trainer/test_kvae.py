@@ -253,7 +253,7 @@ def test_the_wrong_parameter_is_named() -> None:
     assert error.value.param == "n_components"
 
 
-@pytest.mark.parametrize("n", [0, 2.5, "3"])
+@pytest.mark.parametrize("n", [0, 2.5, "3", True])
 def test_samples_are_counted(n: Any) -> None:
     with pytest.raises(ValueError, match="n_samples must be an integer of at least 1"):
         tiny().fit(three_blobs(60)[0]).sample(n)

@@ -155,7 +155,7 @@ def test_the_decision_does_not_hang_on_the_seed(seed: int) -> None:
     assert logarithm.unit.nonzero()[0].tolist() == [0]
 
 
-@pytest.mark.parametrize("value", [-99_999, 50, 1e6, 1e30])
+@pytest.mark.parametrize("value", [-99_999, -999, -5, 50, 1e6, 1e30])
 @pytest.mark.parametrize("columns", [[0], [3], [0, 1, 2, 3]])
 def test_the_decision_does_not_hang_on_a_wild_value(value: float, columns: list[int]) -> None:
     logarithm = of(kinds({(7, j): value for j in columns}))

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,15 @@ from trainer.__main__ import main
 from trainer.checkpoint import keep_checkpoint
 from trainer.command import CHECKPOINT
 from trainer.mixture import MODEL
+from trainer.serialise import PARTIAL
 
 FEW = ("pretraining_epochs", "epochs", "estimator_epochs")
+
+
+def short() -> list[str]:
+    """Options of a run that is soon over."""
+    few = [word for name in FEW for word in ("--set", f"{name}=1")]
+    return [*few, "--iterations", "1"]
 
 
 @pytest.fixture
@@ -95,6 +103,31 @@ def test_two_runs_do_not_share_a_folder(
     assert not list(out.iterdir())
 
 
+def test_what_a_killed_process_was_writing_is_removed(points_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / f".{CHECKPOINT}.12345{PARTIAL}").write_bytes(b"torn")
+    assert main([str(points_file), "--components", "3", "--out", str(out), *short()]) == 0
+    names = {path.name for path in out.iterdir()}
+    assert names == {MODEL, "mixture.json", "assignments.npy"}
+
+
+def test_a_full_disk_is_named(
+    points_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    out = tmp_path / "model"
+    assert main([str(points_file), "--components", "3", "--out", str(out), *short()]) == 1
+    assert capsys.readouterr().err == f"error: {out / CHECKPOINT}: No space left on device\n"
+    assert not list(out.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -156,8 +189,7 @@ def test_bad_input_is_one_line_and_a_status(
 def test_odd_input_gives_a_sound_model(points: NDArray[Any], tmp_path: Path) -> None:
     path, out = tmp_path / "points.npy", tmp_path / "model"
     np.save(path, points)
-    short = [word for name in FEW for word in ("--set", f"{name}=1")]
-    command = [str(path), "--components", "2", "--iterations", "1", "--out", str(out), *short]
+    command = [str(path), "--components", "2", "--out", str(out), *short()]
     assert main(command) == 0
     assigned = np.load(out / "assignments.npy")
     np.testing.assert_array_equal(Mixture.load(out).assign(points), assigned)

@@ -1,6 +1,7 @@
 """The finished model."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,8 @@ def test_the_mixture_follows_alpha(fit: Fit) -> None:
 
 
 def test_samples_repeat_with_their_seed(fit: Fit) -> None:
-    first, again, other = (fit.mixture.sample(50, seed=seed).points for seed in (1, 1, 2))
+    seeds: list[Any] = [1, np.int64(1), 2]
+    first, again, other = (fit.mixture.sample(50, seed=seed).points for seed in seeds)
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != other.tobytes()
     assert np.unique(first, axis=0).shape == first.shape
@@ -74,6 +76,17 @@ def test_outlier_scores_are_shares_of_the_training_points(fit: Fit) -> None:
     far, centre = fit.mixture.outlier_score(np.array([[50.0, -50.0], [0.0, 0.0]]))
     assert far == 1
     assert centre < 0.5
+
+
+def test_images_beyond_their_range_are_not_the_likeliest() -> None:
+    images = np.random.default_rng(0).random((60, 16, 16)) < 0.1
+    images[:30, :8] ^= True
+    images[30:, 8:] ^= True
+    config = short(components=2, iterations=1, likelihood="bernoulli")
+    mixture = train(images.astype(np.float32), config).mixture
+    usual = mixture.log_likelihood(images).mean()
+    for beyond in (images * 2.0, images * 255.0, images - 0.9, images * 0.0 - 5):
+        assert mixture.log_likelihood(beyond).mean() < usual + 2
 
 
 def test_generators_without_a_density_know_no_outliers() -> None:

@@ -54,6 +54,10 @@ def test_soft_members_are_drawn_by_their_share() -> None:
 def test_an_empty_component_draws_from_all() -> None:
     batch = Members(torch.tensor([0, 0, 2]), 4, 50).batch(draws(4))
     assert [set(row.tolist()) for row in batch] == [{0, 1}, {0, 1, 2}, {2}, {0, 1, 2}]
+    shares = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    soft = Members(torch.tensor([0, 0, 0]), 2, 50, shares)
+    assert [set(row.tolist()) for row in soft.batch(draws(2))] == [{0, 1}, {0, 1, 2}]
+    assert soft.mass(draws(2)).tolist() == [2, 3]
 
 
 def test_sums_and_sizes() -> None:

@@ -58,6 +58,14 @@ def test_a_wild_value_sets_no_scale() -> None:
     np.testing.assert_allclose(scaling.undo(x, (2,)), points, rtol=1e-4)
 
 
+@pytest.mark.parametrize("turns", [2, 24])
+def test_what_takes_turns_is_seen_at_all_of_them(turns: int) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(24_000, 1)) * np.where(np.arange(24_000) % turns, 100.0, 1.0)[:, None]
+    shuffled = Scaling.fit(rng.permutation(points)).scale
+    assert Scaling.fit(points).scale == pytest.approx(shuffled, rel=0.15)
+
+
 def test_a_rare_feature_keeps_its_spread() -> None:
     points = np.zeros((100, 1))
     points[:10, 0] = np.arange(1, 11)

@@ -8,13 +8,16 @@ from subprocess import PIPE
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
 from api_schemas.training import training_config
 from tests.points import three_blobs
 from trainer import checkpoint_bytes, restore, train
+from trainer.__main__ import main
 from trainer.command import CHECKPOINT, name_of_run
+from trainer.launch import Processes
 from trainer.mixture import MODEL
 from trainer.ranks import Ranks, Seat
 from trainer.vae import VAEStack
@@ -93,6 +96,25 @@ def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
     done = subprocess.run(command, timeout=300, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == f"error: {out} holds a model already; choose another folder\n"
+
+
+def test_a_killed_process_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    doomed = "import os; os.kill(os.getpid(), 9)"
+
+    def processes(count: int, command: list[str]) -> Processes:
+        return Processes(count, [sys.executable, "-c", doomed])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.__main__.Processes", processes)
+        assert main(["points.npy", "--components", "3", "--out", "out", "--ranks", "2"]) == 1
+    assert capfd.readouterr().err == "error: a process was killed by signal 9\n"
+
+
+def test_a_seat_is_given_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert Seat.given() is None
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert Seat.given() == Seat(1, 2)
 
 
 def test_components_and_parts_are_dealt_out_once() -> None:

@@ -12,6 +12,7 @@ from trainer import (
     DamagedState,
     Diverged,
     InvalidConfig,
+    InvalidPoints,
     Report,
     TrainingConfig,
     TrainingState,
@@ -108,6 +109,24 @@ def test_a_run_that_diverges_says_so() -> None:
         train(points, short(), resume=state)
 
 
+def test_a_polish_that_diverges_says_so() -> None:
+    def break_down(state: TrainingState, report: Report) -> None:
+        with torch.no_grad():
+            state.generators.get_parameter("log_scale")[1] = torch.nan
+
+    config = short(iterations=1, keep_best=False)
+    with pytest.raises(Diverged, match="a loss is no longer finite in the polish"):
+        train(three_blobs()[0], config, on_iteration=break_down)
+
+
+def test_a_run_goes_on_with_its_own_points_only() -> None:
+    points = three_blobs()[0]
+    state = initial_state(points, short(), CPU)
+    for others in (points[:-1], points[:, :1]):
+        with pytest.raises(InvalidPoints, match=r"the run began with points of shape \(300, 2\)"):
+            train(others, short(), resume=state)
+
+
 def test_annealing_never_raises_the_step_size() -> None:
     sizes: list[float] = []
     points = three_blobs()[0]
@@ -147,6 +166,7 @@ def test_a_torn_checkpoint_is_told() -> None:
         ({"components": 301}, "301 components need at least as many points; there are 300"),
         ({"network": "conv"}, "needs images"),
         ({"likelihood": "bernoulli"}, "needs images"),
+        ({"generator": "centroid", "assignment": "soft"}, "'soft' needs a VAE or a GAN"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(fields: dict[str, Any], said: str) -> None:
@@ -163,11 +183,18 @@ def test_convolutions_need_a_batch() -> None:
     ("points", "components"),
     [
         (np.zeros((1, 3)), 1),
+        (np.arange(200.0)[None], 1),
         (np.zeros((50, 3)), 4),
         (np.arange(4.0)[:, None], 4),
         (np.array([[1e30, -1e30], [1e30, 5], [3, 4]]), 2),
     ],
-    ids=["one point", "duplicates", "as many components as points", "huge values"],
+    ids=[
+        "one point",
+        "one wide point",
+        "duplicates",
+        "as many components as points",
+        "huge values",
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_degenerate_points_give_a_sound_model(points: Any, components: int) -> None:

@@ -1,13 +1,10 @@
 """Distance between two sets of images by way of their features."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.floating]  # (n, H, W) or (n, C, H, W), in [0, 1]
 Features = NDArray[np.floating]  # (n, d)
-Extractor = Callable[[Images], Features]
 
 
 def frechet_distance(one: Features, other: Features) -> float:

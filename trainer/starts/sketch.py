@@ -34,7 +34,8 @@ class Sketch:
         order = torch.randperm(len(x), generator=rng)
         self.index = order[:SKETCH_POINTS].sort().values.to(x.device)
         rows = _rows(x[self.index])
-        self._pca = _components(rows) if rows.shape[1] > REDUCED_FROM else None
+        is_wide = rows.shape[1] > REDUCED_FROM and len(rows) > 1
+        self._pca = _components(rows) if is_wide else None
         self.rows: Features = self.features(rows)
         self.smooth, self.is_coarse = self.rows, False
         if len(x.shape) == 1 and not self._pca:  # images and principal components have no steps

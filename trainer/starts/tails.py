@@ -30,8 +30,9 @@ def fit_log_transform(points: Points, seed: int) -> LogTransform | None:
     near = (rows >= low) & (rows <= high)
     origin, unit = np.zeros((2, rows.shape[1]))
     for j in np.flatnonzero(varied):
-        if _has_tail(column := rows[near[:, j], j]):
-            origin[j], unit[j] = _origin_and_unit(column)
+        column = rows[near[:, j], j]
+        if sign := _direction(column):
+            origin[j], unit[j] = _origin_and_unit(column, sign)
     some = thinned(rows[near.all(1)], COMPARED)[:, varied]  # few values have no density
     if not unit.any() or len(some) <= gaussians.FEWEST * GAUSSIANS:
         return None
@@ -53,15 +54,19 @@ def _has_many_values(column: Floats) -> bool:
     return len(np.unique(some)) >= DISTINCT * len(some)
 
 
-def _has_tail(column: Floats) -> bool:
+def _direction(column: Floats) -> float:
+    """1 or -1 where the column's tail points up or down, else 0."""
     within = column.clip(*np.quantile(column, BULK))  # one wild value is no tail
-    return bool(within.std() > 0 and abs(skew(within)) > SKEWED)
+    lean = float(skew(within)) if within.std() > 0 else 0.0
+    return float(np.sign(lean)) if abs(lean) > SKEWED else 0.0
 
 
-def _origin_and_unit(column: Floats) -> tuple[float, float]:
-    sign = float(np.sign(skew(column)))
-    origin = sign * float((sign * column).min())
-    distance = sign * (column - origin)
+def _origin_and_unit(column: Floats, sign: float) -> tuple[float, float]:
+    end, quartile = np.quantile(sign * column, (BULK[0], 0.25))
+    upwards = sign * column
+    upwards = upwards[upwards >= end - (quartile - end)]  # the end without a tail is near
+    origin = float(upwards.min())
+    distance = upwards - origin
     median = float(np.median(distance[distance > 0]))
 
     def misfit(log_unit: float) -> float:
@@ -70,4 +75,4 @@ def _origin_and_unit(column: Floats) -> tuple[float, float]:
         return float(np.log(bent.std()) + bent.mean() + log_unit)
 
     best = minimize_scalar(misfit, bounds=np.log(UNITS), method="bounded")
-    return origin, sign * median * float(np.exp(best.x))
+    return sign * origin, sign * median * float(np.exp(best.x))
